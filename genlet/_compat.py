@@ -1,0 +1,42 @@
+"""The one file that asks which Python, which implementation and which platform this is."""
+
+from __future__ import annotations
+
+import sys
+from types import GeneratorType
+from typing import Any
+
+IS_PYPY: bool = sys.implementation.name == "pypy"
+IS_LINUX: bool = sys.platform.startswith("linux")
+IS_WINDOWS: bool = sys.platform == "win32"
+
+# The bits of poll(2) and epoll(7), which genlet uses on every platform as the language of its
+# pollers.  PyPy's `select` lacks some of the names, other platforms lack them all, and the numbers
+# are Linux's ABI: so they are written down.
+POLLIN: int = 0x001
+POLLPRI: int = 0x002
+POLLOUT: int = 0x004
+POLLERR: int = 0x008
+POLLHUP: int = 0x010
+POLLNVAL: int = 0x020
+POLLRDHUP: int = 0x2000
+ONESHOT: int = 1 << 30
+EDGE: int = 1 << 31
+
+if sys.version_info >= (3, 11) and not IS_PYPY:
+
+    def is_fresh(gen: GeneratorType[Any, Any, Any]) -> bool:
+        """Whether *gen* has not been started; an exhausted one is not told apart here.
+
+        Asking for ``gi_frame`` would build a frame object that lives as long as the generator,
+        80 bytes for each greenthread.
+        """
+        return not (gen.gi_suspended or gen.gi_running)
+
+else:
+
+    def is_fresh(gen: GeneratorType[Any, Any, Any]) -> bool:
+        """Whether *gen* has not been started."""
+        frame = gen.gi_frame
+        # typeshed says the frame is never None; that of an exhausted generator is.
+        return frame is not None and frame.f_lasti == -1 and not gen.gi_running

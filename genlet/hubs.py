@@ -1,0 +1,43 @@
+"""eventlet's spelling of the kernel's descriptors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Union
+
+from .kernel import get_scheduler, trampoline, use_hub
+
+if TYPE_CHECKING:
+    from .abc import HasFileno
+    from .kernel import Scheduler
+
+__all__ = ["get_hub", "notify_close", "notify_opened", "trampoline", "use_hub"]
+
+
+def get_hub() -> Scheduler:
+    """Return the kernel of this thread's run.
+
+    Raises:
+        RuntimeError: No run is going on in this thread.
+
+    Source:
+        eventlet ``hubs.get_hub``, which makes a hub where this raises.
+    """
+    return get_scheduler()
+
+
+def notify_close(fd: Union[int, HasFileno]) -> None:
+    """Say that *fd* is about to be closed: whoever waits on it gets ClosedResource at once.
+
+    Source:
+        eventlet ``hubs.notify_close``, which wakes nobody.
+    """
+    get_scheduler().hub.forget(fd if isinstance(fd, int) else fd.fileno())
+
+
+def notify_opened(fd: Union[int, HasFileno]) -> None:
+    """Say that the system just handed out *fd*: whoever waits on that number waits in vain.
+
+    Source:
+        eventlet ``hubs.notify_opened``.
+    """
+    get_scheduler().hub.forget(fd if isinstance(fd, int) else fd.fileno())

@@ -1,0 +1,424 @@
+"""The greenthread: a generator, what it is suspended on, and what became of it."""
+
+from __future__ import annotations
+
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Generic,
+    List,
+    Optional,
+    Tuple,
+    TypeVar,
+    cast,
+)
+
+from ..abc import Green, Trap, green
+from .cancel import (
+    Cancelled,
+    CancelScope,
+    ExceptionLike,
+    GreenletExit,
+    Interrupt,
+    check_exception,
+    condemn,
+    interrupt,
+)
+from .traps import UNSTARTED, Suspension, Wait, Waiters, checkpoint
+
+if TYPE_CHECKING:
+    from contextvars import Context
+    from traceback import StackSummary
+    from types import CodeType, FrameType, GeneratorType, TracebackType
+
+    from typing_extensions import Concatenate, ParamSpec
+
+    from .group import Group
+    from .scheduler import Scheduler
+
+    P = ParamSpec("P")
+
+T = TypeVar("T")
+
+Link = Tuple[Callable[..., object], Tuple[Any, ...], Dict[str, Any]]
+
+
+class GreenThread(Generic[T]):
+    """One thread of control, made by `spawn` and driven by the scheduler.
+
+    ``bool(gt)`` is true while it has started and not ended, as in eventlet.
+
+    Attributes:
+        parent: The greenthread that spawned it; None for main, and once it has ended.
+        context: Its own contextvars Context, copied when it was spawned.
+        group: The group that owns it.
+    """
+
+    # The kernel's own: `run` and `send` are bound methods kept because every step needs them;
+    # `trap` is what it is suspended on, None while it is ready or runs; `fault` is raised by that
+    # trap's primitive when it is resumed; `attention` sends its next suspension down the slow path.
+    __slots__ = (
+        "__weakref__",
+        "_links",
+        "_name",
+        "_site",
+        "_site_lasti",
+        "_title",
+        "_waiters",
+        "attention",
+        "context",
+        "delivered",
+        "error",
+        "fault",
+        "gen",
+        "group",
+        "groups",
+        "interrupts",
+        "number",
+        "parent",
+        "run",
+        "scheduler",
+        "scope",
+        "send",
+        "told",
+        "traceback",
+        "trap",
+        "value",
+    )
+
+    value: T  # set when the generator returns
+    traceback: Optional[TracebackType]  # set together with the error
+    _site: Optional[CodeType]
+    _site_lasti: int
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        gen: GeneratorType[Trap, None, T],
+        context: Context,
+        group: Group,
+        number: int,
+    ) -> None:
+        self.scheduler: Scheduler = scheduler
+        self.gen: Optional[GeneratorType[Trap, None, T]] = gen
+        self.send: Callable[[None], object] = gen.send
+        self.context: Context = context
+        # Runs a step, in the context.  That it gives a Suspension is what green code promises; what
+        # else it may give is found out when that is armed.
+        self.run: Callable[..., Suspension] = cast("Callable[..., Suspension]", context.run)
+        self.trap: Optional[Suspension] = UNSTARTED
+        self.fault: Optional[BaseException] = None
+        self.attention: bool = False
+        self.scope: Optional[CancelScope] = group.scope
+        self.group: Group = group
+        self.parent: Optional[AnyGreenThread] = scheduler.current
+        self.number: int = number
+        self._title: str = gen.__qualname__
+        self._name: Optional[str] = None
+        # What most greenthreads never have.
+        self.groups: Optional[List[Group]] = None
+        self.interrupts: Optional[List[Interrupt]] = None
+        self.told: Optional[List[CancelScope]] = None
+        self.delivered: Optional[List[BaseException]] = None
+        self._links: Optional[List[Link]] = None
+        self._waiters: Optional[Waiters[None]] = None
+        self.error: Optional[BaseException] = None
+
+    # ---- the outcome ----
+
+    @green
+    def wait(self) -> Green[T]:
+        """Wait for the end, and return the result or raise the error.
+
+        Any number of greenthreads may wait, any number of times, before and after the end.
+
+        Raises:
+            GreenletExit: It was killed or cancelled; ``origin`` is what ended it.
+            BaseException: What it raised, with its original traceback.
+            RuntimeError: A greenthread waits for itself.
+
+        Source:
+            eventlet ``GreenThread.wait``, where a greenthread that waits for itself hangs.
+        """
+        if self.gen is not None:
+            if self.scheduler.current is self:
+                raise RuntimeError(f"{self!r} waits for its own end")
+            if self._waiters is None:
+                self._waiters = Waiters()
+            yield from Wait(self, f"the end of {self.name}", self._waiters).get()
+        return self.result()
+
+    def result(self) -> T:
+        """Return the result or raise the error of a greenthread that has ended.
+
+        Raises:
+            RuntimeError: It has not.
+        """
+        if self.gen is not None:
+            raise RuntimeError(f"{self!r} has not ended: wait for it with 'yield from gt.wait()'")
+        error = self.error
+        if error is None:
+            return self.value
+        if isinstance(error, Cancelled) and error.target is self:
+            raise GreenletExit(error.reason, origin=error)
+        try:
+            raise error.with_traceback(self.traceback)
+        finally:
+            del error  # or the frame and the traceback hold each other
+
+    @property
+    def dead(self) -> bool:
+        """Whether it has ended."""
+        return self.gen is None
+
+    @property
+    def started(self) -> bool:
+        """Whether it has begun to run."""
+        trap = self.trap
+        return trap is None or not trap.unstarted or self.scheduler.current is self
+
+    @property
+    def ended_as_told(self) -> bool:
+        """Whether it ended with the very exception that was delivered to it."""
+        error = self.error
+        if error is None:
+            return False
+        if isinstance(error, Cancelled) and error.target is self:
+            return True
+        return self.delivered is not None and any(error is one for one in self.delivered)
+
+    def __bool__(self) -> bool:
+        return self.gen is not None and self.started
+
+    # ---- ending it ----
+
+    @green
+    def kill(self, exc: ExceptionLike = GreenletExit, *, force: bool = False) -> Green[None]:
+        """Raise *exc* at the line where it is suspended, and return when that has been done.
+
+        The victim runs first, then those already ready, then the caller.  A victim that has not
+        started never runs; one that has ended is left alone; one whose result is already on its way
+        gets that first.  A victim with live children is interrupted when those are gone, and this
+        does not wait for their cleanup.  A greenthread that kills itself gets *exc* at this line.
+
+        Args:
+            exc: An exception class or instance.
+            force: Also refuse every later suspension, with `Cancelled`: it cannot survive.
+
+        Source:
+            eventlet ``GreenThread.kill``; one exception in the place of a triple.
+        """
+        check_exception(exc, "kill")
+        if self.gen is None:
+            return
+        self._interrupt(exc, force, front=True)
+        yield from checkpoint()
+
+    def kill_soon(self, exc: ExceptionLike = GreenletExit, *, force: bool = False) -> None:
+        """Do as `kill` without waiting: for links, signal handlers and other plain code."""
+        check_exception(exc, "kill_soon")
+        if self.gen is not None:
+            self._interrupt(exc, force, front=False)
+
+    def cancel(self, exc: ExceptionLike = GreenletExit) -> None:
+        """Keep it from starting; without effect once it has.
+
+        Source:
+            eventlet ``GreenThread.cancel``.
+        """
+        check_exception(exc, "cancel")
+        if self.gen is not None and not self.started:
+            self._interrupt(exc, False, front=False)
+
+    def _interrupt(self, exc: ExceptionLike, force: bool, *, front: bool) -> None:
+        if force:
+            condemn(self)
+        # A class becomes an instance here, so that what it was delivered can be told by identity.
+        interrupt(self, Interrupt(exc), front=front)
+
+    def throw_in(self, exc: BaseException) -> None:
+        """Have *exc* thrown into the generator, over the head of whatever it is suspended on.
+
+        For generators that are not to be trusted to look for their fault: shared ones.
+        """
+        gen = self.gen
+        if gen is None:
+            return
+
+        def throw(_: None) -> object:
+            self.send = gen.send
+            return gen.throw(exc)
+
+        self.send = throw
+        trap = self.trap
+        if trap is not None and not trap.queued:
+            trap.disarm()
+            self.trap = None
+            self.scheduler.append(self)
+
+    # ---- links ----
+
+    def link(
+        self,
+        fn: Callable[Concatenate[GreenThread[T], P], object],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        """Have ``fn(self, *args, **kwargs)`` called when it ends, before any waiter runs.
+
+        Links are plain functions, called in the order they were made; at once if it has ended.  One
+        that raises is reported, and the others are still called.
+
+        Source:
+            eventlet ``GreenThread.link``, where a link that raises skips the rest.
+        """
+        if self.gen is None:
+            fn(self, *args, **kwargs)
+            return
+        if self._links is None:
+            self._links = []
+        self._links.append((fn, args, kwargs))
+
+    def unlink(
+        self,
+        fn: Callable[Concatenate[GreenThread[T], P], object],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> bool:
+        """Take back a link made with just these arguments; whether there was one."""
+        if self._links is not None and (fn, args, kwargs) in self._links:
+            self._links.remove((fn, args, kwargs))
+            return True
+        return False
+
+    @property
+    def observed(self) -> bool:
+        """Whether somebody waits for it or is linked to it, or its group takes its errors."""
+        return bool(self._waiters) or bool(self._links) or self.group.answers
+
+    def settle(self) -> None:
+        """Tell links and waiters of the end; called once by the scheduler."""
+        links, self._links = self._links, None
+        waiters, self._waiters = self._waiters, None
+        for fn, args, kwargs in links or ():
+            try:
+                fn(self, *args, **kwargs)
+            except Exception as exc:
+                self.scheduler.report_call(fn, exc)
+        if waiters is not None:
+            waiters.wake_all(None)
+
+    # ---- what it looks like from outside ----
+
+    @property
+    def name(self) -> str:
+        """The name of its function and its number in the run, or what it was set to."""
+        return self._name if self._name is not None else f"{self._title}-{self.number}"
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def waiting_on(self) -> Optional[str]:
+        """What it waits for, in words; None while it runs, is ready or has ended."""
+        trap = self.trap
+        if self.gen is None or trap is None or trap.unstarted or self._running:
+            return None
+        return trap.describe()
+
+    @property
+    def spawned_at(self) -> Optional[Tuple[str, int, str]]:
+        """The file, line and function of the call that spawned it."""
+        if self._site is None:
+            return None
+        from dis import findlinestarts
+
+        line = self._site.co_firstlineno
+        for start, number in findlinestarts(self._site):
+            if start > self._site_lasti:
+                break
+            line = number or line  # from 3.13 on, None where no line is meant
+        return (self._site.co_filename, line, self._site.co_name)
+
+    def at(self, caller: Optional[FrameType]) -> None:
+        """Remember *caller* as the one who spawned it: its code and place, not its variables."""
+        if caller is None:
+            self._site, self._site_lasti = None, 0
+        else:
+            # The line is looked up when somebody asks: finding it costs more than all of spawn.
+            self._site, self._site_lasti = caller.f_code, caller.f_lasti
+
+    def stack(self) -> StackSummary:
+        """Return where it stands, outermost call first; empty if it has not started or has ended.
+
+        Source:
+            ``traceback.extract_stack``, for a generator that is suspended.
+        """
+        from traceback import StackSummary as Summary
+
+        return Summary.extract(iter(self._frames()), lookup_lines=False)
+
+    def where(self) -> str:
+        """Return ``file:line`` of the innermost line of user code, empty if it has none."""
+        frames = self._frames()
+        package = __name__.partition(".")[0] + "."
+        for frame, line in reversed(frames):
+            if not str(frame.f_globals.get("__name__", "")).startswith(package):
+                return f"{frame.f_code.co_filename}:{line}"
+        return f"{frames[-1][0].f_code.co_filename}:{frames[-1][1]}" if frames else ""
+
+    @property
+    def _running(self) -> bool:
+        return self.scheduler.current is self
+
+    def _frames(self) -> List[Tuple[FrameType, int]]:
+        gen: Any = self.gen
+        if gen is None or not self.started:
+            return []
+        if self._running:
+            from sys import _getframe
+
+            running: List[Tuple[FrameType, int]] = []
+            frame: Optional[FrameType] = _getframe(1)
+            while frame is not None:
+                running.append((frame, frame.f_lineno))
+                if frame is gen.gi_frame:
+                    break
+                frame = frame.f_back
+            return running[::-1]
+        frames: List[Tuple[FrameType, int]] = []
+        while gen is not None:
+            if hasattr(gen, "gi_frame"):
+                frame, inner = gen.gi_frame, gen.gi_yieldfrom
+            elif hasattr(gen, "cr_frame"):
+                frame, inner = gen.cr_frame, gen.cr_await
+            else:
+                break  # an iterator that is no generator: its frames are its own affair
+            if frame is None:
+                break
+            frames.append((frame, frame.f_lineno))
+            gen = inner
+        return frames
+
+    def __repr__(self) -> str:
+        if self.gen is None:
+            state = "failed" if self.error is not None and not self.ended_as_told else "ended"
+            if self.ended_as_told:
+                state = "killed"
+        elif self._running:
+            state = "running"
+        elif not self.started:
+            state = "not started"
+        elif self.trap is None or self.trap.queued:
+            state = "ready"
+        else:
+            state = f"waits for {self.trap.describe()}"
+        return f"<GreenThread {self.name} {state}>"
+
+
+AnyGreenThread = GreenThread[Any]

@@ -1,0 +1,100 @@
+"""Telling observers what the kernel does, at no cost when there are none."""
+
+# Nothing in the kernel asks whether anybody observes.  With instruments, a run gets other callables
+# than without: the ready queue's methods, the poller's wait and every greenthread's step are wrapped
+# once, where they are bound.
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple
+
+from ..abc import Instrument
+
+if TYPE_CHECKING:
+    from .greenthread import AnyGreenThread
+
+
+class NullInstrument:
+    """An instrument that does nothing: subclass it, and implement what you want to hear of."""
+
+    def before_run(self) -> None:
+        """The run begins."""
+
+    def after_run(self) -> None:
+        """The run has ended."""
+
+    def spawned(self, gt: AnyGreenThread) -> None:
+        """*gt* was made."""
+
+    def scheduled(self, gt: AnyGreenThread) -> None:
+        """*gt* became runnable."""
+
+    def before_step(self, gt: AnyGreenThread) -> None:
+        """*gt* is about to run."""
+
+    def after_step(self, gt: AnyGreenThread) -> None:
+        """*gt* was suspended or has ended."""
+
+    def finished(self, gt: AnyGreenThread) -> None:
+        """*gt* has ended, and its outcome is known."""
+
+    def before_wait(self, timeout: Optional[float]) -> None:
+        """The loop is about to poll; *timeout* in seconds, None without end."""
+
+    def after_wait(self, events: int) -> None:
+        """The loop has polled, and got that many events."""
+
+
+class Instruments:
+    """Tells several instruments in turn; one that raises is reported and heard of no more."""
+
+    def __init__(
+        self,
+        instruments: Sequence[Instrument[AnyGreenThread]],
+        report: Callable[[object, BaseException], None],
+    ) -> None:
+        self._instruments: List[Instrument[AnyGreenThread]] = list(instruments)
+        self._report: Callable[[object, BaseException], None] = report
+
+    def tell(self, what: str, *args: object) -> None:
+        """Call the method named *what* of every instrument."""
+        for instrument in list(self._instruments):
+            try:
+                getattr(instrument, what)(*args)
+            except Exception as exc:
+                self._instruments.remove(instrument)
+                self._report(instrument, exc)
+
+    def step(self, gt: AnyGreenThread, run: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap what runs a step of *gt*."""
+
+        def observed(*args: Any) -> Any:
+            self.tell("before_step", gt)
+            try:
+                return run(*args)
+            finally:
+                self.tell("after_step", gt)
+
+        return observed
+
+    def queue(self, put: Callable[[AnyGreenThread], None]) -> Callable[[AnyGreenThread], None]:
+        """Wrap what makes a greenthread runnable."""
+
+        def observed(gt: AnyGreenThread) -> None:
+            put(gt)
+            self.tell("scheduled", gt)
+
+        return observed
+
+    def wait(
+        self, wait: Callable[[Optional[float]], List[Tuple[int, int]]]
+    ) -> Callable[[Optional[float]], List[Tuple[int, int]]]:
+        """Wrap the poller's wait."""
+
+        def observed(timeout: Optional[float]) -> List[Tuple[int, int]]:
+            self.tell("before_wait", timeout)
+            events = wait(timeout)
+            self.tell("after_wait", len(events))
+            return events
+
+        return observed

@@ -1,0 +1,643 @@
+"""The scheduler: the loop, and what surrounds one step of one greenthread."""
+
+# Theory of operation
+# -------------------
+# `loop` is to be read from top to bottom; everything else here is called by it, or by whoever makes
+# something runnable.  One turn: the calls that threads and signals have left; the greenthreads that
+# were ready when the turn began, first in first out; the timers that are due at one reading of the
+# clock; one look at the descriptors.  What becomes ready meanwhile waits for the next turn, so two
+# greenthreads that wake each other starve nobody.
+#
+# Invariants:
+# * A greenthread becomes runnable by ``scheduler.append(gt)`` and in no other way; ``appendleft`` is
+#   for the victim of a kill.  It is in the queue at most once: only its live trap puts it there, and
+#   settling takes the trap off.
+# * ``gt.attention`` is true whenever anything but arming may have to happen at its next suspension.
+#   It may be true for nothing; `_attend` finds out, and clears it.
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from contextvars import copy_context
+from types import GeneratorType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    TypeVar,
+    cast,
+)
+
+from .._compat import is_fresh
+from ..abc import Green, Trap
+from ..errors import Deadlock, WrongThread
+from . import report
+from .cancel import HARD, CancelScope, Interrupt, call_off, commit, covered, due, interrupt
+from .context import here
+from .greenthread import GreenThread
+from .group import Group
+from .hub import Hub
+from .instruments import Instruments
+from .timers import Timers
+from .traps import UNSTARTED, Held, Suspension, Unstarted
+from .wakeup import Order, Wakeup
+
+if TYPE_CHECKING:
+    from ..abc import Clock, Excepthook, Instrument, Poller, ReadyQueue
+    from .greenthread import AnyGreenThread
+
+T = TypeVar("T")
+
+# At the end of a run: so many refused suspensions, and a greenthread is taken not to listen.
+PATIENCE = 100
+# The longest the poller is asked to wait, in seconds: epoll takes milliseconds in 31 bits.
+DAY = 86400.0
+
+
+class Scheduler:
+    """One run's kernel: the ready queue, the timers, the descriptors and the greenthreads.
+
+    Attributes:
+        current: The greenthread whose step this is, None between steps.
+        root: The group of everything spawned by `spawn`; its first member is main.
+        pledges: How many doors are open through which somebody may still come in: portals, jobs on
+            threads, signal waits.  While there is one, nothing is a deadlock.
+    """
+
+    def __init__(
+        self,
+        *,
+        poller: Poller,
+        clock: Clock,
+        ready: Optional[ReadyQueue[AnyGreenThread]],
+        instruments: Sequence[Instrument[AnyGreenThread]],
+        excepthook: Optional[Excepthook],
+        grace: float,
+    ) -> None:
+        queue: ReadyQueue[AnyGreenThread] = deque() if ready is None else ready
+        self.ready: ReadyQueue[AnyGreenThread] = queue
+        self.append: Callable[[AnyGreenThread], None] = queue.append
+        self.appendleft: Callable[[AnyGreenThread], None] = queue.appendleft
+        self.clock: Clock = clock
+        self.timers: Timers = Timers()
+        self.hub: Hub = Hub(poller)
+        self.wait: Callable[[Optional[float]], List[Tuple[int, int]]] = self._first_wait
+        self.wakeup: Wakeup = Wakeup(self)
+        self.excepthook: Excepthook = report.print_error if excepthook is None else excepthook
+        self.grace: float = grace
+
+        self.current: Optional[AnyGreenThread] = None
+        self.main: Optional[AnyGreenThread] = None
+        self.root: Group = Group(self)
+        self.spawned: int = 0
+        self.pledges: int = 0
+        self.orders: Dict[Order[Any], None] = {}
+        self.closing: bool = False  # main has ended
+        self.closed: bool = False  # nothing runs any more
+        self.orphan: bool = False  # this is a forked child's copy
+        self.overtime: bool = False  # the grace for what could not be interrupted is over
+        self.timer: int = 0  # the scheduler's own timer: the end of that grace
+        self.refusals: Dict[AnyGreenThread, int] = {}
+        self.leftovers: List[AnyGreenThread] = []
+        self._external: Optional[AnyGreenThread] = None
+        self.late_exit: Optional[BaseException] = None  # what ends the program, after main's end
+        # The driver's: whether a signal handler may wake somebody, and what must be done before the
+        # loop blocks for the first time.
+        self.signals_may_wake: Callable[[], bool] = bool
+        self.before_blocking: Callable[[], object] = bool
+
+        self.instruments: Optional[Instruments] = None
+        if instruments:
+            told = Instruments(instruments, report.print_call_error)
+            self.instruments = told
+            self.append = told.queue(queue.append)
+            self.appendleft = told.queue(queue.appendleft)
+
+    # ---- making greenthreads ----------------------------------------------------------------------
+
+    def spawn(
+        self,
+        fn: Callable[..., Green[T]],
+        args: Tuple[Any, ...],
+        kwargs: Dict[str, Any],
+        group: Optional[Group] = None,
+        delay: Optional[float] = None,
+        depth: int = 2,
+    ) -> GreenThread[T]:
+        """Make a greenthread of ``fn(*args, **kwargs)``, to run in the next turn.
+
+        Args:
+            group: Who owns it; None is the run's root group.
+            delay: Seconds until it becomes runnable, None for at once.
+            depth: How many calls up the line stands that is to be remembered as the spawner's.
+        """
+        if self is not here.scheduler:
+            raise WrongThread(
+                "spawn() from a thread that does not run this kernel: go through a portal"
+            )
+        if self.closed or self.orphan:
+            raise RuntimeError("the run has ended: nothing can be spawned in it any more")
+        if not callable(fn):
+            raise refusal("spawn", fn)
+        context = copy_context()
+        made: object = context.run(fn, *args, **kwargs)
+        gen = cast("GeneratorType[Trap, None, T]", made)
+        if made.__class__ is not GeneratorType or not is_fresh(gen):
+            raise bad_result("spawn", fn, made)
+        if group is None:
+            group = self.root
+        self.spawned = number = self.spawned + 1
+        gt = GreenThread(self, gen, context, group, number)
+        gt.at(sys._getframe(depth))
+        group.members[gt] = None
+        if group.alert:
+            self._look_around(gt)
+        if self.instruments is not None:
+            self._observe(gt)
+        if gt.gen is None:
+            pass  # the group is past taking new members: it has ended already
+        elif delay is None:
+            self.append(gt)
+        else:
+            gt.trap = DelayedStart(gt, delay)
+        return gt
+
+    def _look_around(self, gt: AnyGreenThread) -> None:
+        """A new greenthread inside a scope that may be cancelled: it counts as told once.
+
+        In the hard state it never begins, as if it had been there when the scope was cancelled.
+        """
+        gt.attention = True
+        scope = gt.scope
+        while scope is not None:
+            if scope.state and scope.state != HARD:
+                if gt.told is None:
+                    gt.told = []
+                gt.told.append(scope)
+            if scope.shield:
+                break
+            scope = scope.parent
+        found = due(gt)
+        if found is not None:
+            self.end(gt, None, commit(gt, found))
+
+    def _observe(self, gt: AnyGreenThread) -> None:
+        assert self.instruments is not None
+        gt.run = self.instruments.step(gt, gt.run)
+        self.instruments.tell("spawned", gt)
+
+    # ---- the loop ---------------------------------------------------------------------------------
+
+    def loop(self) -> None:
+        """Run until no greenthread is left."""
+        members = self.root.members
+        ready = self.ready
+        popleft = ready.popleft
+        timers = self.timers
+        heap = timers.heap
+        calls = self.wakeup.calls
+        table = self.hub.table
+        clock = self.clock
+
+        while members:
+            if calls:
+                self.wakeup.run_calls()
+
+            for _ in range(len(ready)):
+                gt = popleft()
+                self.current = gt
+                try:
+                    trap = gt.run(gt.send, None)
+                    if gt.attention:
+                        attended = self._attend(gt, trap)
+                        if attended is None:
+                            continue
+                        trap = attended
+                except StopIteration as stop:
+                    self.end(gt, stop.value, None)
+                    continue
+                except BaseException as exc:
+                    self.end(gt, None, exc)
+                    continue
+                gt.trap = trap
+                try:
+                    trap.arm(gt)
+                except BaseException as exc:
+                    self._arming_failed(gt, trap, exc)
+            self.current = None
+
+            if heap:
+                timers.fire(clock())
+
+            if ready or calls:
+                if not table:
+                    continue
+                timeout: Optional[float] = 0.0
+            elif members:
+                timeout = self._idle_time()
+            else:
+                break
+            for fd, mask in self.wait(timeout):
+                entry = table.get(fd)
+                if entry is not None:
+                    entry.event(mask)
+
+    def _idle_time(self) -> Optional[float]:
+        """Return how long the poller may block now that nobody is ready; None for no end.
+
+        Decides what becomes of a run in which nothing can happen any more.
+        """
+        deadline = self.timers.next_deadline()
+        if deadline is not None:
+            return min(max(deadline - self.clock(), 0.0), DAY)
+        if self._may_be_woken():
+            if not self.overtime:
+                return None
+        elif not self.closing and self.main is not None:
+            error = Deadlock(report.deadlock(self.everybody()))
+            interrupt(self.main, Interrupt(error))
+            if not self.ready:  # main is held by children that nothing interrupts any more
+                self.late_exit = error
+                self._give_up()
+        if self.closing:
+            self._give_up()
+        return 0.0
+
+    def _may_be_woken(self) -> bool:
+        """Whether anything outside of the kernel may make a greenthread ready."""
+        # Remembering the last one found makes this one test for a server that waits for its
+        # clients, however many others wait for each other.
+        last = self._external
+        if self.pledges or (last is not None and last.trap is not None and last.trap.external):
+            return True
+        for gt in self.everybody():
+            if gt.trap is not None and gt.trap.external:
+                self._external = gt
+                return True
+        return self.signals_may_wake()  # last, for it asks about sixty signals
+
+    def _first_wait(self, timeout: Optional[float]) -> List[Tuple[int, int]]:
+        """The poller's wait, until the first that blocks: signals must be able to interrupt that."""
+        if timeout == 0:
+            return self.hub.poller.wait(timeout)
+        self.before_blocking()
+        wait = self.hub.poller.wait
+        self.wait = wait if self.instruments is None else self.instruments.wait(wait)
+        return self.wait(timeout)
+
+    # ---- one step ---------------------------------------------------------------------------------
+
+    def _attend(self, gt: AnyGreenThread, trap: Suspension) -> Optional[Suspension]:
+        """Take care of *gt*, which yielded *trap* and needs more than arming.
+
+        Whatever is due is raised in this very step, by resuming it.  A refusal that follows another
+        in one step goes through the ready queue, so that code which swallows cancellation in a loop
+        starves nobody.
+
+        Returns:
+            The trap to arm; None if there is none, for it is held or queued.
+        """
+        refused = False
+        patience = PATIENCE
+        while True:
+            if gt.fault is not None:
+                # Green code that yields a trap by itself does not look for its fault.
+                exc, gt.fault = gt.fault, None
+                assert gt.gen is not None
+                trap = gt.run(gt.gen.throw, exc)
+                continue
+            if not isinstance(cast(object, trap), Suspension):
+                return trap  # arming it will fail, and say so
+            trap.gt = gt
+            if self.orphan:
+                patience -= 1
+                if not patience:
+                    raise Orphaned(None, None)
+                found: Any = None
+                fault: BaseException = RuntimeError(
+                    "this process was forked from inside genlet.run(): its copy of the kernel is"
+                    " inert; start one of its own with genlet.run(main), or leave with os._exit()"
+                )
+            else:
+                if self._barred(gt, trap):
+                    return None
+                found = due(gt)
+                if found is None:
+                    gt.attention = False
+                    return trap
+                fault = commit(gt, found)
+                groups = covered(gt, found)
+                if groups:
+                    gt.fault = fault
+                    self.hold(gt, groups)
+                    call_off(groups, found, fault)
+                    return None
+            gt.fault = fault
+            if isinstance(found, CancelScope) and found.state == HARD:
+                if self.closing and self._ignores(gt):
+                    return None
+                if refused:
+                    gt.trap = None
+                    self.append(gt)
+                    return None
+                refused = True
+            trap = gt.run(gt.send, None)
+            if not gt.attention:
+                return trap
+
+    def _arming_failed(self, gt: AnyGreenThread, trap: object, exc: BaseException) -> None:
+        """Have it raised at the line that yielded *trap*, in the next turn."""
+        gt.trap = None
+        if isinstance(trap, Suspension):
+            trap.gt = gt
+            gt.fault = exc
+            self.append(gt)
+        else:
+            hint = ": did you write 'yield' for 'yield from'?" if hasattr(trap, "send") else ""
+            gt.throw_in(TypeError(f"green code yielded {trap!r}, not a trap{hint}"))
+            self.append(gt)
+
+    # ---- holding ----------------------------------------------------------------------------------
+
+    def hold(self, gt: AnyGreenThread, groups: List[Group]) -> None:
+        """Let *gt*, whose fault is decided, go on only when *groups* have drained."""
+        gt.trap = Held(groups, None)
+
+    def _barred(self, gt: AnyGreenThread, trap: Optional[Suspension]) -> bool:
+        """Hold *gt* if it has left groups that are not drained yet; it suspends on *trap* then."""
+        if gt.groups is None:
+            return False
+        left = [group for group in gt.groups if group.left]
+        if not left:
+            return False
+        live = [group for group in left if group.members]
+        if live:
+            gt.trap = Held(left, trap)
+            return True
+        self._drained(gt, left)
+        return False
+
+    def _drained(self, gt: AnyGreenThread, groups: List[Group]) -> None:
+        assert gt.groups is not None
+        for group in groups:
+            gt.groups.remove(group)
+            late = group.late_error()
+            if late is not None:
+                interrupt(gt, Interrupt(late, self.timers.sequence))
+
+    def release(self, gt: AnyGreenThread) -> None:
+        """A group of *gt* has drained: if that is what it is held for, let it go on."""
+        held = gt.trap
+        if not isinstance(held, Held) or any(group.members for group in held.groups):
+            return
+        if isinstance(held, HeldEnd):
+            held.release()
+            return
+        gt.trap = None
+        trap = held.trap
+        if trap is None:
+            self.append(gt)
+            return
+        left = [group for group in held.groups if group.left]
+        self._drained(gt, left)
+        found = due(gt)
+        if found is not None:
+            trap.gt = gt
+            gt.fault = commit(gt, found)
+            groups = covered(gt, found)
+            if groups:
+                self.hold(gt, groups)
+                call_off(groups, found, gt.fault)
+            else:
+                self.append(gt)
+            return
+        gt.trap = trap
+        try:
+            trap.arm(gt)
+        except BaseException as exc:
+            self._arming_failed(gt, trap, exc)
+
+    # ---- the end of a greenthread -----------------------------------------------------------------
+
+    def end(self, gt: AnyGreenThread, value: object, error: Optional[BaseException]) -> None:
+        """*gt* has returned *value* or raised *error*, or is never to run."""
+        gen = gt.gen
+        if gen is None:
+            return  # ended before its turn came: what is left of it was in the queue
+        if self.orphan:
+            raise Orphaned(value, error)
+        if gt.groups is not None:
+            left = [group for group in gt.groups if group.members]
+            if left:
+                gt.trap = HeldEnd(left, gt, value, error)
+                return
+        if gt.trap is not None and gt.trap.unstarted:
+            gt.trap.disarm()
+            gen.close()  # nothing of it ever runs
+        gt.gen = None
+        gt.value = value
+        gt.parent = None
+        gt.trap = None
+        gt.scope = None
+        if error is not None:
+            gt.error = error
+            traceback = error.__traceback__
+            # Without the loop's own frame, and kept: whoever waits raises it with this one.
+            gt.traceback = traceback.tb_next if traceback is not None else None
+            error.__traceback__ = gt.traceback
+            self._report(gt, error)
+        gt.settle()
+        if self.instruments is not None:
+            self.instruments.tell("finished", gt)
+        gt.group.ended(gt)
+        if gt is self.main:
+            self._close_down()
+
+    def _report(self, gt: AnyGreenThread, error: BaseException) -> None:
+        """Tell of an error: main of those that end the program, the hook of those nobody awaits."""
+        if gt is self.main:
+            return
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            main = self.main
+            if main is not None and not main.dead:
+                interrupt(main, Interrupt(error))
+            else:
+                self.late_exit = error
+        elif not gt.ended_as_told and not gt.observed:
+            try:
+                self.excepthook(gt, error)
+            except Exception as exc:
+                report.print_call_error(self.excepthook, exc)
+
+    def report_call(self, fn: object, exc: BaseException) -> None:
+        """Report an error of a plain function that the kernel called."""
+        report.print_call_error(fn, exc)
+
+    # ---- the end of the run -----------------------------------------------------------------------
+
+    def everybody(self) -> List[AnyGreenThread]:
+        """Return every live greenthread, each before those of the groups it owns."""
+        found: List[AnyGreenThread] = []
+        stack = list(self.root.members)
+        stack.reverse()
+        while stack:
+            gt = stack.pop()
+            found.append(gt)
+            for group in gt.groups or ():
+                stack.extend(reversed(list(group.members)))
+        return found
+
+    def _close_down(self) -> None:
+        """Main has ended: interrupt the rest, once, and for good when the grace is over."""
+        self.closing = True
+        if not self.root.members:
+            return
+        self.root.scope.reason = "the run has ended"
+        self.root.alert = True
+        self.root.scope.interrupt_all(self.grace)
+        self.timers.add(self.clock() + 2 * self.grace, self)
+
+    def expire(self) -> None:
+        """The grace for what cannot be interrupted is over too."""
+        self.overtime = True
+
+    def _ignores(self, gt: AnyGreenThread) -> bool:
+        """Count a refusal at the end of the run; whether *gt* is to be given up."""
+        count = self.refusals.get(gt, 0) + 1
+        self.refusals[gt] = count
+        if count < PATIENCE:
+            return False
+        gt.trap = None
+        self._abandon(gt)
+        return True
+
+    def _abandon(self, gt: AnyGreenThread) -> None:
+        self.leftovers.append(gt)
+        gt.group.ended(gt)
+
+    def _give_up(self) -> None:
+        """Nothing more can happen: what is still there is closed by force."""
+        for gt in self.everybody():
+            self.leftovers.append(gt)
+        self.root.members.clear()
+
+    def close_leftovers(self) -> None:
+        """Close the generators that are left, newest first, and report them."""
+        survivors = sorted(self.leftovers, key=lambda gt: gt.number)
+        if survivors:
+            report.print_survivors(survivors)
+        for gt in reversed(survivors):
+            gen = gt.gen
+            gt.gen = None
+            gt.error = GeneratorExit()
+            gt.traceback = None
+            self.current = gt
+            for _ in range(PATIENCE):  # it may suspend in its cleanup: that is refused as well
+                try:
+                    gt.run(cast("GeneratorType[Any, Any, Any]", gen).throw, GeneratorExit())
+                except BaseException:
+                    break
+        self.current = None
+
+    def disown(self) -> None:
+        """This is the copy of a forked child: let go of the descriptors, and never run again."""
+        self.orphan = True
+        if self.current is not None:
+            self.current.attention = True
+        self.wakeup.lock = type(self.wakeup.lock)()
+        self.wakeup.close()
+        self.hub.poller.close()
+        self.hub.clear()
+
+
+class DelayedStart(Unstarted):
+    """Spawned, and to become runnable when its time has come."""
+
+    __slots__ = ("timer",)
+
+    def __init__(self, gt: AnyGreenThread, delay: float) -> None:
+        self.gt = gt
+        self.timer: int = 0
+        scheduler = gt.scheduler
+        scheduler.timers.add(scheduler.clock() + delay, self)
+
+    def disarm(self) -> bool:
+        self.gt.scheduler.timers.cancel(self)
+        return True
+
+    def expire(self) -> None:
+        self.gt.trap = UNSTARTED
+        self.gt.scheduler.append(self.gt)
+
+
+class HeldEnd(Held):
+    """The end of a greenthread that left groups with live members behind."""
+
+    __slots__ = ("error", "value")
+
+    def __init__(
+        self,
+        groups: List[Group],
+        gt: AnyGreenThread,
+        value: object,
+        error: Optional[BaseException],
+    ) -> None:
+        super().__init__(groups, None)
+        self.gt = gt
+        self.value: object = value
+        self.error: Optional[BaseException] = error
+
+    def release(self) -> None:
+        """The members are gone: now it ends."""
+        gt, error = self.gt, self.error
+        for group in self.groups:
+            late = group.late_error()
+            if late is not None and error is None:
+                error = late
+        gt.scheduler.end(gt, self.value if error is None else None, error)
+
+
+class Orphaned(BaseException):
+    """Leaves the loop of a forked child's copy of a kernel, with the outcome of its last step."""
+
+    def __init__(self, value: object, error: Optional[BaseException]) -> None:
+        super().__init__()
+        self.value: object = value
+        self.error: Optional[BaseException] = error
+
+
+def refusal(verb: str, fn: object) -> TypeError:
+    """Return the error for something that is not even callable."""
+    if hasattr(fn, "send"):
+        name = getattr(fn, "__qualname__", "fn")
+        return TypeError(
+            f"{verb} wants the function, not its call: write {verb}({name}, ...) for"
+            f" {verb}({name}(...))"
+        )
+    return TypeError(f"{verb} wants a green function; got {fn!r}")
+
+
+def bad_result(verb: str, fn: object, result: object) -> TypeError:
+    """Return the error for a callable whose call did not give a fresh generator."""
+    name = getattr(fn, "__qualname__", None) or repr(fn)
+    if isinstance(result, GeneratorType):
+        return TypeError(
+            f"{verb} wants a fresh generator; {name}() returned one that has already been driven:"
+            f" {result!r}"
+        )
+    if hasattr(result, "cr_frame"):
+        cast(Any, result).close()
+        return TypeError(
+            f"{verb} wants a green function, a generator that yields traps; {name} is an async"
+            " function"
+        )
+    return TypeError(
+        f"{verb} wants a green function; {name} is a plain one, it returned {result!r}: run it on"
+        " a thread with 'yield from tpool.execute(fn, ...)', or just call it"
+    )

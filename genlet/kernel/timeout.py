@@ -1,0 +1,144 @@
+"""eventlet's Timeout: an exception that raises itself."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Generic, Optional, Type, TypeVar, Union, cast, overload
+
+from .cancel import ExceptionLike, Interrupt, check_exception, interrupt
+from .context import getcurrent
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Literal, Self
+
+    from .greenthread import AnyGreenThread
+
+Silent = TypeVar("Silent", bound=bool)
+
+
+class Timeout(BaseException, Generic[Silent]):
+    """Raises itself in the greenthread that made it, after *seconds*.
+
+    It runs from construction, and is cancelled by leaving its ``with`` block or by `cancel`.  It
+    fires once, at a suspension and never before one, so ``Timeout(0)`` around code that does not
+    wait does nothing.  Several are told apart by identity: ``except Timeout as t: if t is mine``.
+
+    Args:
+        seconds: Until it fires; None never does.
+        exception: None or True raises the Timeout itself; False does too, and the ``with`` block
+            swallows it; an exception class or instance is raised in its place.
+
+    Raises:
+        RuntimeError: Made outside of a greenthread, where there is nobody to raise it in.
+
+    Source:
+        eventlet ``timeout.Timeout``.  The clock is monotonic, and a result that arrived first wins.
+    """
+
+    @overload
+    def __init__(
+        self: Timeout[Literal[False]],
+        seconds: Optional[float] = None,
+        exception: Union[None, Literal[True], ExceptionLike] = None,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: Timeout[bool], seconds: Optional[float], exception: Literal[False]
+    ) -> None: ...
+
+    def __init__(
+        self, seconds: Optional[float] = None, exception: Union[None, bool, ExceptionLike] = None
+    ) -> None:
+        super().__init__()
+        if seconds is not None and seconds != seconds:
+            raise ValueError("a timeout cannot be NaN")
+        if exception is not None and not isinstance(exception, bool):
+            check_exception(exception, "Timeout")
+        self.seconds: Optional[float] = seconds
+        self.exception: Union[None, bool, ExceptionLike] = exception
+        self.timer: int = 0
+        self.fired: Optional[Interrupt] = None  # on its way, not raised yet
+        self._gt: Optional[AnyGreenThread] = None
+        self._since: int = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start the clock, for the greenthread that calls this.
+
+        Raises:
+            AssertionError: It is running already.
+        """
+        if self.pending:
+            raise AssertionError(f"{self!r} is already started: cancel it first")
+        gt = getcurrent()
+        timers = gt.scheduler.timers
+        self._gt = gt
+        timers.sequence = self._since = timers.sequence + 1
+        if self.seconds is not None and self.seconds != math.inf:
+            timers.add(gt.scheduler.clock() + self.seconds, self)
+
+    @property
+    def pending(self) -> bool:
+        """Whether it may still fire."""
+        return self.timer != 0 or self.fired is not None
+
+    def cancel(self) -> None:
+        """Stop the clock; harmless if it does not run.  It can be started again."""
+        gt = self._gt
+        if gt is None:
+            return
+        if self.timer:
+            gt.scheduler.timers.cancel(self)
+        elif self.fired is not None:
+            if gt.interrupts is not None and self.fired in gt.interrupts:
+                gt.interrupts.remove(self.fired)
+            self.fired = None
+
+    def expire(self) -> None:
+        """The time is up."""
+        gt = self._gt
+        if gt is None or gt.dead:
+            return
+        exception = self.exception
+        exc: ExceptionLike = (
+            self if exception is None or isinstance(exception, bool) else exception
+        )
+        self.fired = Interrupt(exc, self._since, self)
+        interrupt(gt, self.fired)
+
+    def __enter__(self) -> Self:
+        if not self.pending:
+            self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: Optional[Type[BaseException]],
+        exc: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> Silent:
+        self.cancel()
+        # The overloads of __init__ have bound Silent to what this can be.
+        return cast("Silent", exc is self and self.exception is False)
+
+    @property
+    def is_timeout(self) -> bool:
+        """True, as on whatever `wrap_is_timeout` has marked."""
+        return True
+
+    def __str__(self) -> str:
+        if self.seconds is None:
+            return ""
+        plural = "" if self.seconds == 1 else "s"
+        if self.exception is None or self.exception is True:
+            return f"{self.seconds} second{plural}"
+        if self.exception is False:
+            return f"{self.seconds} second{plural} (silent)"
+        return f"{self.seconds} second{plural} ({self.exception})"
+
+    def __repr__(self) -> str:
+        state = "pending" if self.pending else "idle"
+        return f"<{type(self).__name__} {self} {state}>"
