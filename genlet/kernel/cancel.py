@@ -22,7 +22,7 @@
 
 from __future__ import annotations
 
-import math
+from math import inf as FOREVER
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -30,7 +30,6 @@ from typing import (
     List,
     Optional,
     Type,
-    TypeVar,
     Union,
 )
 
@@ -150,7 +149,7 @@ class CancelScope:
     )
 
     def __init__(
-        self, *, deadline: float = math.inf, grace: float = 0, reason: object = None
+        self, *, deadline: float = FOREVER, grace: float = 0, reason: object = None
     ) -> None:
         if deadline != deadline:
             raise ValueError("the deadline of a scope cannot be NaN")
@@ -173,8 +172,9 @@ class CancelScope:
     # ---- the block ----
 
     def __enter__(self) -> Self:
-        gt = getcurrent()
-        if self.gt is not None or self.sequence:
+        scheduler = here.scheduler
+        gt = getcurrent() if scheduler is None or scheduler.current is None else scheduler.current
+        if self.sequence:
             raise RuntimeError("a cancel scope can be entered only once: make a new one")
         scheduler = gt.scheduler
         self.gt = gt
@@ -186,9 +186,9 @@ class CancelScope:
             self._deadline = scheduler.clock() + self._seconds
         if self.state:  # cancelled before it was entered
             gt.attention = True
-            if self.state == SOFT and self.grace != math.inf:
+            if self.state == SOFT and self.grace != FOREVER:
                 timers.add(scheduler.clock() + self.grace, self)
-        elif self._deadline != math.inf:
+        elif self._deadline != FOREVER:
             timers.add(self._deadline, self)
         return self
 
@@ -240,8 +240,19 @@ class CancelScope:
         if self.gt is not None and self.state == ACTIVE:
             timers = self.gt.scheduler.timers
             timers.cancel(self)
-            if deadline != math.inf:
+            if deadline != FOREVER:
                 timers.add(deadline, self)
+
+    def expire_after(self, seconds: float, grace: float, reason: object) -> None:
+        """Set the deadline to *seconds* after the block is entered, before it is."""
+        if seconds != seconds:
+            raise ValueError("a timeout cannot be NaN")
+        if not grace >= 0:
+            raise ValueError(f"grace is a number of seconds, 0 or more; got {grace!r}")
+        if seconds != FOREVER:
+            self._seconds = seconds
+        self.grace = grace
+        self.reason = reason
 
     def cancel(self, reason: object = None) -> None:
         """Interrupt everything inside; a second call changes nothing.
@@ -275,7 +286,7 @@ class CancelScope:
             self.state = HARD
         else:
             self.state = SOFT
-            if grace != math.inf:
+            if grace != FOREVER:
                 scheduler.timers.add(scheduler.clock() + grace, self)
         self._spread()
 
@@ -357,7 +368,9 @@ def encloses(outer: CancelScope, scope: Optional[CancelScope]) -> bool:
 
 def move_on_after(seconds: float, *, grace: float = 0, reason: object = None) -> CancelScope:
     """Return a scope that is left quietly when *seconds* have passed since it was entered."""
-    return _relative(CancelScope(grace=grace, reason=reason), seconds)
+    scope = CancelScope()
+    scope.expire_after(seconds, grace, reason)
+    return scope
 
 
 def move_on_at(deadline: float, *, grace: float = 0, reason: object = None) -> CancelScope:
@@ -367,7 +380,9 @@ def move_on_at(deadline: float, *, grace: float = 0, reason: object = None) -> C
 
 def fail_after(seconds: float, *, grace: float = 0, reason: object = None) -> FailScope:
     """Return a scope that raises TimeoutError when *seconds* have passed since it was entered."""
-    return _relative(FailScope(grace=grace, reason=reason), seconds)
+    scope = FailScope()
+    scope.expire_after(seconds, grace, reason)
+    return scope
 
 
 def fail_at(deadline: float, *, grace: float = 0, reason: object = None) -> FailScope:
@@ -382,19 +397,9 @@ def shielded(timeout: float) -> CancelScope:
     suspension after the block.  When *timeout* has passed the block is left quietly, as with
     `move_on_after`: a shield without a bound is not offered.
     """
-    scope = _relative(CancelScope(), timeout)
+    scope = CancelScope()
+    scope.expire_after(timeout, 0, None)
     scope.shield = True
-    return scope
-
-
-C = TypeVar("C", bound=CancelScope)
-
-
-def _relative(scope: C, seconds: float) -> C:
-    if seconds != seconds:
-        raise ValueError("a timeout cannot be NaN")
-    if seconds != math.inf:
-        scope._seconds = seconds
     return scope
 
 
@@ -494,7 +499,7 @@ def call_off(groups: Iterable[Group], found: Found, exc: BaseException) -> None:
     swallowed its only interruption would hold the owner for ever.  A scope with a finite grace
     covers the members itself, and does so with the grace that was asked for.
     """
-    if isinstance(found, CancelScope) and found.grace != math.inf:
+    if isinstance(found, CancelScope) and found.grace != FOREVER:
         return
     for group in groups:
         if not group.scope.state:

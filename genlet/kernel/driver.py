@@ -127,7 +127,7 @@ class Runner:
             self._finish(scheduler, None)
             here.inherited = inherited
             raise
-        gt.at(None)
+        gt.site = None
         gt.name = "main"
         scheduler.main = gt
         signals = Signals(scheduler)

@@ -56,15 +56,12 @@ class GreenThread(Generic[T]):
         group: The group that owns it.
     """
 
-    # The kernel's own: `run` and `send` are bound methods kept because every step needs them;
-    # `trap` is what it is suspended on, None while it is ready or runs; `fault` is raised by that
+    # The kernel's own: `send` is the generator's, kept because every step needs it; `trap` is what it is suspended on, None while it is ready or runs; `fault` is raised by that
     # trap's primitive when it is resumed; `attention` sends its next suspension down the slow path.
     __slots__ = (
         "__weakref__",
         "_links",
         "_name",
-        "_site",
-        "_site_lasti",
         "_title",
         "_waiters",
         "attention",
@@ -78,10 +75,11 @@ class GreenThread(Generic[T]):
         "interrupts",
         "number",
         "parent",
-        "run",
         "scheduler",
         "scope",
         "send",
+        "site",
+        "site_lasti",
         "told",
         "traceback",
         "trap",
@@ -90,8 +88,8 @@ class GreenThread(Generic[T]):
 
     value: T  # set when the generator returns
     traceback: Optional[TracebackType]  # set together with the error
-    _site: Optional[CodeType]
-    _site_lasti: int
+    site: Optional[CodeType]  # who spawned it: the code, and the place in it
+    site_lasti: int
 
     def __init__(
         self,
@@ -103,11 +101,10 @@ class GreenThread(Generic[T]):
     ) -> None:
         self.scheduler: Scheduler = scheduler
         self.gen: Optional[GeneratorType[Trap, None, T]] = gen
-        self.send: Callable[[None], object] = gen.send
+        # That a step gives a Suspension is what green code promises; what else it may give is found
+        # out when that is armed.
+        self.send: Callable[[None], Suspension] = cast("Callable[[None], Suspension]", gen.send)
         self.context: Context = context
-        # Runs a step, in the context.  That it gives a Suspension is what green code promises; what
-        # else it may give is found out when that is armed.
-        self.run: Callable[..., Suspension] = cast("Callable[..., Suspension]", context.run)
         self.trap: Optional[Suspension] = UNSTARTED
         self.fault: Optional[BaseException] = None
         self.attention: bool = False
@@ -147,7 +144,7 @@ class GreenThread(Generic[T]):
                 raise RuntimeError(f"{self!r} waits for its own end")
             if self._waiters is None:
                 self._waiters = Waiters()
-            yield from Wait(self, f"the end of {self.name}", self._waiters).get()
+            yield from Joining(self, "the end", self._waiters).get()
         return self.result()
 
     def result(self) -> T:
@@ -247,9 +244,11 @@ class GreenThread(Generic[T]):
         if gen is None:
             return
 
-        def throw(_: None) -> object:
-            self.send = gen.send
-            return gen.throw(exc)
+        send = self.send
+
+        def throw(_: None) -> Suspension:
+            self.send = send
+            return cast(Suspension, gen.throw(exc))
 
         self.send = throw
         trap = self.trap
@@ -334,24 +333,16 @@ class GreenThread(Generic[T]):
     @property
     def spawned_at(self) -> Optional[Tuple[str, int, str]]:
         """The file, line and function of the call that spawned it."""
-        if self._site is None:
+        if self.site is None:
             return None
         from dis import findlinestarts
 
-        line = self._site.co_firstlineno
-        for start, number in findlinestarts(self._site):
-            if start > self._site_lasti:
+        line = self.site.co_firstlineno
+        for start, number in findlinestarts(self.site):
+            if start > self.site_lasti:
                 break
             line = number or line  # from 3.13 on, None where no line is meant
-        return (self._site.co_filename, line, self._site.co_name)
-
-    def at(self, caller: Optional[FrameType]) -> None:
-        """Remember *caller* as the one who spawned it: its code and place, not its variables."""
-        if caller is None:
-            self._site, self._site_lasti = None, 0
-        else:
-            # The line is looked up when somebody asks: finding it costs more than all of spawn.
-            self._site, self._site_lasti = caller.f_code, caller.f_lasti
+        return (self.site.co_filename, line, self.site.co_name)
 
     def stack(self) -> StackSummary:
         """Return where it stands, outermost call first; empty if it has not started or has ended.
@@ -419,6 +410,16 @@ class GreenThread(Generic[T]):
         else:
             state = f"waits for {self.trap.describe()}"
         return f"<GreenThread {self.name} {state}>"
+
+
+class Joining(Wait[None]):
+    """A wait for the end of a greenthread, which says whose when it is asked."""
+
+    __slots__ = ()
+
+    def describe(self) -> str:
+        gt = self.subject()
+        return f"the end of {gt.name}" if isinstance(gt, GreenThread) else super().describe()
 
 
 AnyGreenThread = GreenThread[Any]

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Callable, List, Optional, Sequence, Tuple
 
 from ..abc import Instrument
 
 if TYPE_CHECKING:
     from .greenthread import AnyGreenThread
+    from .traps import Suspension
 
 
 class NullInstrument:
@@ -65,13 +66,15 @@ class Instruments:
                 self._instruments.remove(instrument)
                 self._report(instrument, exc)
 
-    def step(self, gt: AnyGreenThread, run: Callable[..., Any]) -> Callable[..., Any]:
+    def step(
+        self, gt: AnyGreenThread, send: Callable[[None], Suspension]
+    ) -> Callable[[None], Suspension]:
         """Wrap what runs a step of *gt*."""
 
-        def observed(*args: Any) -> Any:
+        def observed(_: None) -> Suspension:
             self.tell("before_step", gt)
             try:
-                return run(*args)
+                return send(None)
             finally:
                 self.tell("after_step", gt)
 

@@ -45,7 +45,7 @@ from .group import Group
 from .hub import Hub
 from .instruments import Instruments
 from .timers import Timers
-from .traps import UNSTARTED, Held, Suspension, Unstarted
+from .traps import UNSTARTED, Held, Pause, Suspension, Unstarted
 from .wakeup import Order, Wakeup
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class Scheduler:
             delay: Seconds until it becomes runnable, None for at once.
             depth: How many calls up the line stands that is to be remembered as the spawner's.
         """
-        if self is not here.scheduler:
+        if group is not None and self is not here.scheduler:
             raise WrongThread(
                 "spawn() from a thread that does not run this kernel: go through a portal"
             )
@@ -154,7 +154,10 @@ class Scheduler:
             group = self.root
         self.spawned = number = self.spawned + 1
         gt = GreenThread(self, gen, context, group, number)
-        gt.at(sys._getframe(depth))
+        # The spawner's code and place, not its variables; the line is looked up when it is asked
+        # for, since finding it costs more than all the rest.
+        caller = sys._getframe(depth)
+        gt.site, gt.site_lasti = caller.f_code, caller.f_lasti
         group.members[gt] = None
         if group.alert:
             self._look_around(gt)
@@ -189,7 +192,7 @@ class Scheduler:
 
     def _observe(self, gt: AnyGreenThread) -> None:
         assert self.instruments is not None
-        gt.run = self.instruments.step(gt, gt.run)
+        gt.send = self.instruments.step(gt, gt.send)
         self.instruments.tell("spawned", gt)
 
     # ---- the loop ---------------------------------------------------------------------------------
@@ -199,6 +202,7 @@ class Scheduler:
         members = self.root.members
         ready = self.ready
         popleft = ready.popleft
+        append = self.append
         timers = self.timers
         heap = timers.heap
         calls = self.wakeup.calls
@@ -213,7 +217,7 @@ class Scheduler:
                 gt = popleft()
                 self.current = gt
                 try:
-                    trap = gt.run(gt.send, None)
+                    trap = gt.context.run(gt.send, None)
                     if gt.attention:
                         attended = self._attend(gt, trap)
                         if attended is None:
@@ -226,6 +230,10 @@ class Scheduler:
                     self.end(gt, None, exc)
                     continue
                 gt.trap = trap
+                if trap.__class__ is Pause:  # its arm, written out: letting others run is frequent
+                    trap.gt = gt
+                    append(gt)
+                    continue
                 try:
                     trap.arm(gt)
                 except BaseException as exc:
@@ -310,7 +318,7 @@ class Scheduler:
                 # Green code that yields a trap by itself does not look for its fault.
                 exc, gt.fault = gt.fault, None
                 assert gt.gen is not None
-                trap = gt.run(gt.gen.throw, exc)
+                trap = cast(Suspension, gt.context.run(gt.gen.throw, exc))
                 continue
             if not isinstance(cast(object, trap), Suspension):
                 return trap  # arming it will fail, and say so
@@ -347,7 +355,7 @@ class Scheduler:
                     self.append(gt)
                     return None
                 refused = True
-            trap = gt.run(gt.send, None)
+            trap = gt.context.run(gt.send, None)
             if not gt.attention:
                 return trap
 
@@ -540,7 +548,7 @@ class Scheduler:
             self.current = gt
             for _ in range(PATIENCE):  # it may suspend in its cleanup: that is refused as well
                 try:
-                    gt.run(cast("GeneratorType[Any, Any, Any]", gen).throw, GeneratorExit())
+                    gt.context.run(cast("GeneratorType[Any, Any, Any]", gen).throw, GeneratorExit())
                 except BaseException:
                     break
         self.current = None

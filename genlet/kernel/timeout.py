@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from math import inf as FOREVER
 from typing import TYPE_CHECKING, Generic, Optional, Type, TypeVar, Union, cast, overload
 
 from .cancel import ExceptionLike, Interrupt, check_exception, interrupt
@@ -71,14 +71,15 @@ class Timeout(BaseException, Generic[Silent]):
         Raises:
             AssertionError: It is running already.
         """
-        if self.pending:
+        if self.timer or self.fired is not None:
             raise AssertionError(f"{self!r} is already started: cancel it first")
-        gt = getcurrent()
-        timers = gt.scheduler.timers
-        self._gt = gt
+        self._gt = gt = getcurrent()
+        scheduler = gt.scheduler
+        timers = scheduler.timers
         timers.sequence = self._since = timers.sequence + 1
-        if self.seconds is not None and self.seconds != math.inf:
-            timers.add(gt.scheduler.clock() + self.seconds, self)
+        seconds = self.seconds
+        if seconds is not None and seconds != FOREVER:
+            timers.add(scheduler.clock() + seconds, self)
 
     @property
     def pending(self) -> bool:
@@ -110,7 +111,7 @@ class Timeout(BaseException, Generic[Silent]):
         interrupt(gt, self.fired)
 
     def __enter__(self) -> Self:
-        if not self.pending:
+        if not self.timer and self.fired is None:
             self.start()
         return self
 

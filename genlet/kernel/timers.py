@@ -41,8 +41,14 @@ class Timers:
 
     def cancel(self, item: Expiring) -> None:
         """Forget the live entry of *item*, if it has one."""
-        if item.timer:
+        timer = item.timer
+        if timer:
             item.timer = 0
+            # The last leaf can be taken off a heap as it is.  A timeout around something that does
+            # not wait mostly is there: the latest deadline, made last.
+            if self.heap[-1][1] == timer:
+                self.heap.pop()
+                return
             self.dead = dead = self.dead + 1
             if dead >= self.COMPACT_AT and dead * 2 > len(self.heap):
                 self._compact()

@@ -58,6 +58,9 @@ READABLE: int = POLLIN | POLLPRI | POLLRDHUP | POLLHUP | POLLERR | POLLNVAL
 WRITABLE: int = POLLOUT | POLLHUP | POLLERR | POLLNVAL
 
 
+NOBODY = cast("AnyGreenThread", None)  # a trap's gt while nobody is suspended on it
+
+
 class Suspension(Trap):
     """What the scheduler knows how to arm and disarm."""
 
@@ -133,15 +136,7 @@ def checkpoint() -> Green[None]:
     Source:
         eventlet ``sleep(0)``.
     """
-    trap = Pause()
-    yield trap
-    gt = trap.gt
-    if gt.scheduler.current is not gt or gt.fault is not None:
-        raise fault(gt)
-    if gt.attention:
-        yield trap
-        if gt.scheduler.current is not gt or gt.fault is not None:
-            raise fault(gt)
+    yield from sleep(0)
 
 
 class Sleep(Suspension):
@@ -172,6 +167,7 @@ class Sleep(Suspension):
         return f"{self.seconds:g} seconds to pass"
 
 
+@green
 def sleep(seconds: float = 0) -> Green[None]:
     """Let others run for at least *seconds*.
 
@@ -179,18 +175,26 @@ def sleep(seconds: float = 0) -> Green[None]:
         seconds: On the run's clock.  0 and less only go to the back of the ready queue; infinity
             sleeps until interrupted.
 
+    Raises:
+        ValueError: *seconds* is NaN.
+
     Source:
-        eventlet ``sleep``, ``time.sleep`` (which refuses a negative time).
+        eventlet ``sleep``; ``time.sleep``, which refuses a negative time.
     """
     if seconds <= 0:
-        return checkpoint()
+        pause = Pause()
+        yield pause
+        gt = pause.gt
+        if gt.scheduler.current is not gt or gt.fault is not None:
+            raise fault(gt)
+        if gt.attention:  # it came while this was queued: raised by suspending once more
+            yield pause
+            if gt.scheduler.current is not gt or gt.fault is not None:
+                raise fault(gt)
+        return
     if seconds != seconds:
         raise ValueError("cannot sleep for NaN seconds")
-    return _sleep(Sleep(seconds))
-
-
-@green
-def _sleep(trap: Sleep) -> Green[None]:
+    trap = Sleep(seconds)
     yield trap
     gt = trap.gt
     if gt.scheduler.current is not gt or gt.fault is not None:
@@ -241,6 +245,7 @@ class Wait(Suspension, Generic[T]):
         self._timeout: Optional[float] = timeout
         self._default: Optional[T] = default
         self._value: Optional[T] = None
+        self.gt = NOBODY
         self.expired: bool = False
         self.timer: int = 0
 
@@ -262,8 +267,8 @@ class Wait(Suspension, Generic[T]):
     @property
     def live(self) -> bool:
         """Whether somebody waits here and has not been woken."""
-        gt = getattr(self, "gt", None)
-        return gt is not None and gt.trap is self
+        gt = self.gt
+        return gt is not NOBODY and gt.trap is self
 
     def wake(self, value: T) -> bool:
         """Have `get` return *value*.
@@ -275,7 +280,7 @@ class Wait(Suspension, Generic[T]):
             WrongThread: Called from a thread that does not run the waiter's kernel.
         """
         gt = self.gt
-        if gt.trap is not self:
+        if gt is NOBODY or gt.trap is not self:
             return False
         self._value = value
         self._settle(gt)
@@ -284,7 +289,7 @@ class Wait(Suspension, Generic[T]):
     def fail(self, exc: ExceptionLike) -> bool:
         """Have `get` raise *exc*; as `wake` otherwise."""
         gt = self.gt
-        if gt.trap is not self:
+        if gt is NOBODY or gt.trap is not self:
             return False
         gt.fault = fresh(exc)
         self._settle(gt)
@@ -390,9 +395,6 @@ class Waiters(Generic[T]):
 
 
 # ---- descriptors ----------------------------------------------------------------------------------
-
-NOBODY = cast("AnyGreenThread", None)  # what a Direction's gt is while nobody is suspended there
-
 
 class Direction(Suspension):
     """The reading or the writing side of a descriptor that genlet owns.
