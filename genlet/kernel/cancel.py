@@ -22,7 +22,7 @@
 
 from __future__ import annotations
 
-from math import inf as FOREVER
+from math import inf
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -148,9 +148,7 @@ class CancelScope:
         "timer",
     )
 
-    def __init__(
-        self, *, deadline: float = FOREVER, grace: float = 0, reason: object = None
-    ) -> None:
+    def __init__(self, *, deadline: float = inf, grace: float = 0, reason: object = None) -> None:
         if deadline != deadline:
             raise ValueError("the deadline of a scope cannot be NaN")
         if not grace >= 0:
@@ -186,9 +184,9 @@ class CancelScope:
             self._deadline = scheduler.clock() + self._seconds
         if self.state:  # cancelled before it was entered
             gt.attention = True
-            if self.state == SOFT and self.grace != FOREVER:
+            if self.state == SOFT and self.grace != inf:
                 timers.add(scheduler.clock() + self.grace, self)
-        elif self._deadline != FOREVER:
+        elif self._deadline != inf:
             timers.add(self._deadline, self)
         return self
 
@@ -240,7 +238,7 @@ class CancelScope:
         if self.gt is not None and self.state == ACTIVE:
             timers = self.gt.scheduler.timers
             timers.cancel(self)
-            if deadline != FOREVER:
+            if deadline != inf:
                 timers.add(deadline, self)
 
     def expire_after(self, seconds: float, grace: float, reason: object) -> None:
@@ -249,7 +247,7 @@ class CancelScope:
             raise ValueError("a timeout cannot be NaN")
         if not grace >= 0:
             raise ValueError(f"grace is a number of seconds, 0 or more; got {grace!r}")
-        if seconds != FOREVER:
+        if seconds != inf:
             self._seconds = seconds
         self.grace = grace
         self.reason = reason
@@ -286,7 +284,7 @@ class CancelScope:
             self.state = HARD
         else:
             self.state = SOFT
-            if grace != FOREVER:
+            if grace != inf:
                 scheduler.timers.add(scheduler.clock() + grace, self)
         self._spread()
 
@@ -499,7 +497,7 @@ def call_off(groups: Iterable[Group], found: Found, exc: BaseException) -> None:
     swallowed its only interruption would hold the owner for ever.  A scope with a finite grace
     covers the members itself, and does so with the grace that was asked for.
     """
-    if isinstance(found, CancelScope) and found.grace != FOREVER:
+    if isinstance(found, CancelScope) and found.grace != inf:
         return
     for group in groups:
         if not group.scope.state:

@@ -10,6 +10,7 @@ from typing import (
     Generic,
     List,
     Optional,
+    Protocol,
     Tuple,
     TypeVar,
     cast,
@@ -52,11 +53,10 @@ class GreenThread(Generic[T]):
 
     Attributes:
         parent: The greenthread that spawned it; None for main, and once it has ended.
-        context: Its own contextvars Context, copied when it was spawned.
         group: The group that owns it.
     """
 
-    # The kernel's own: `send` is the generator's, kept because every step needs it; `trap` is what it is suspended on, None while it is ready or runs; `fault` is raised by that
+    # The kernel's own: `steps` runs a step, `Context.run` unless something stands around it; `trap` is what it is suspended on, None while it is ready or runs; `fault` is raised by that
     # trap's primitive when it is resumed; `attention` sends its next suspension down the slow path.
     __slots__ = (
         "__weakref__",
@@ -65,7 +65,6 @@ class GreenThread(Generic[T]):
         "_title",
         "_waiters",
         "attention",
-        "context",
         "delivered",
         "error",
         "fault",
@@ -77,9 +76,9 @@ class GreenThread(Generic[T]):
         "parent",
         "scheduler",
         "scope",
-        "send",
         "site",
         "site_lasti",
+        "steps",
         "told",
         "traceback",
         "trap",
@@ -101,10 +100,7 @@ class GreenThread(Generic[T]):
     ) -> None:
         self.scheduler: Scheduler = scheduler
         self.gen: Optional[GeneratorType[Trap, None, T]] = gen
-        # That a step gives a Suspension is what green code promises; what else it may give is found
-        # out when that is armed.
-        self.send: Callable[[None], Suspension] = cast("Callable[[None], Suspension]", gen.send)
-        self.context: Context = context
+        self.steps: Steps = context
         self.trap: Optional[Suspension] = UNSTARTED
         self.fault: Optional[BaseException] = None
         self.attention: bool = False
@@ -240,17 +236,9 @@ class GreenThread(Generic[T]):
 
         For generators that are not to be trusted to look for their fault: shared ones.
         """
-        gen = self.gen
-        if gen is None:
+        if self.gen is None:
             return
-
-        send = self.send
-
-        def throw(_: None) -> Suspension:
-            self.send = send
-            return cast(Suspension, gen.throw(exc))
-
-        self.send = throw
+        self.steps = Throwing(self, exc)
         trap = self.trap
         if trap is not None and not trap.queued:
             trap.disarm()
@@ -312,6 +300,15 @@ class GreenThread(Generic[T]):
             waiters.wake_all(None)
 
     # ---- what it looks like from outside ----
+
+    @property
+    def context(self) -> Context:
+        """Its own contextvars Context, copied when it was spawned."""
+        steps: Any = self.steps
+        while hasattr(steps, "around"):
+            steps = steps.around
+        context: Context = steps
+        return context
 
     @property
     def name(self) -> str:
@@ -410,6 +407,29 @@ class GreenThread(Generic[T]):
         else:
             state = f"waits for {self.trap.describe()}"
         return f"<GreenThread {self.name} {state}>"
+
+
+class Steps(Protocol):
+    """What runs a step of a greenthread: its Context, or something around it."""
+
+    def run(self, fn: Callable[..., T], /, *args: Any) -> T: ...
+
+
+class Throwing:
+    """In the place of the next step, throws an exception into the generator."""
+
+    __slots__ = ("around", "exc", "gt")
+
+    def __init__(self, gt: AnyGreenThread, exc: BaseException) -> None:
+        self.gt: AnyGreenThread = gt
+        self.exc: BaseException = exc
+        self.around: Steps = gt.steps
+
+    def run(self, fn: Callable[..., T], /, *args: Any) -> T:
+        gt = self.gt
+        gt.steps = self.around
+        assert gt.gen is not None
+        return cast(T, self.around.run(gt.gen.throw, self.exc))
 
 
 class Joining(Wait[None]):

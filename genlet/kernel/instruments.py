@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple, TypeVar
 
 from ..abc import Instrument
 
 if TYPE_CHECKING:
-    from .greenthread import AnyGreenThread
-    from .traps import Suspension
+    from .greenthread import AnyGreenThread, Steps
+
+
+T = TypeVar("T")
 
 
 class NullInstrument:
@@ -66,20 +68,6 @@ class Instruments:
                 self._instruments.remove(instrument)
                 self._report(instrument, exc)
 
-    def step(
-        self, gt: AnyGreenThread, send: Callable[[None], Suspension]
-    ) -> Callable[[None], Suspension]:
-        """Wrap what runs a step of *gt*."""
-
-        def observed(_: None) -> Suspension:
-            self.tell("before_step", gt)
-            try:
-                return send(None)
-            finally:
-                self.tell("after_step", gt)
-
-        return observed
-
     def queue(self, put: Callable[[AnyGreenThread], None]) -> Callable[[AnyGreenThread], None]:
         """Wrap what makes a greenthread runnable."""
 
@@ -101,3 +89,21 @@ class Instruments:
             return events
 
         return observed
+
+
+class ObservedSteps:
+    """Tells instruments of each step of a greenthread."""
+
+    __slots__ = ("around", "gt", "instruments")
+
+    def __init__(self, instruments: Instruments, gt: AnyGreenThread) -> None:
+        self.instruments: Instruments = instruments
+        self.gt: AnyGreenThread = gt
+        self.around: Steps = gt.steps
+
+    def run(self, fn: Callable[..., T], /, *args: Any) -> T:
+        self.instruments.tell("before_step", self.gt)
+        try:
+            return self.around.run(fn, *args)
+        finally:
+            self.instruments.tell("after_step", self.gt)

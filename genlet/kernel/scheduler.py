@@ -43,7 +43,7 @@ from .context import here
 from .greenthread import GreenThread
 from .group import Group
 from .hub import Hub
-from .instruments import Instruments
+from .instruments import Instruments, ObservedSteps
 from .timers import Timers
 from .traps import UNSTARTED, Held, Pause, Suspension, Unstarted
 from .wakeup import Order, Wakeup
@@ -53,6 +53,11 @@ if TYPE_CHECKING:
     from .greenthread import AnyGreenThread
 
 T = TypeVar("T")
+
+# The method itself, which every step calls with the generator: a bound one would be 80 bytes for
+# each greenthread.  That it gives a Suspension is what green code promises; what else it may give
+# is found out when that is armed.
+SEND = cast("Callable[[object, None], Suspension]", GeneratorType.send)
 
 # At the end of a run: so many refused suspensions, and a greenthread is taken not to listen.
 PATIENCE = 100
@@ -192,7 +197,7 @@ class Scheduler:
 
     def _observe(self, gt: AnyGreenThread) -> None:
         assert self.instruments is not None
-        gt.send = self.instruments.step(gt, gt.send)
+        gt.steps = ObservedSteps(self.instruments, gt)
         self.instruments.tell("spawned", gt)
 
     # ---- the loop ---------------------------------------------------------------------------------
@@ -217,7 +222,7 @@ class Scheduler:
                 gt = popleft()
                 self.current = gt
                 try:
-                    trap = gt.context.run(gt.send, None)
+                    trap = gt.steps.run(SEND, gt.gen, None)
                     if gt.attention:
                         attended = self._attend(gt, trap)
                         if attended is None:
@@ -318,7 +323,7 @@ class Scheduler:
                 # Green code that yields a trap by itself does not look for its fault.
                 exc, gt.fault = gt.fault, None
                 assert gt.gen is not None
-                trap = cast(Suspension, gt.context.run(gt.gen.throw, exc))
+                trap = cast(Suspension, gt.steps.run(gt.gen.throw, exc))
                 continue
             if not isinstance(cast(object, trap), Suspension):
                 return trap  # arming it will fail, and say so
@@ -355,7 +360,7 @@ class Scheduler:
                     self.append(gt)
                     return None
                 refused = True
-            trap = gt.context.run(gt.send, None)
+            trap = gt.steps.run(SEND, gt.gen, None)
             if not gt.attention:
                 return trap
 
@@ -548,7 +553,7 @@ class Scheduler:
             self.current = gt
             for _ in range(PATIENCE):  # it may suspend in its cleanup: that is refused as well
                 try:
-                    gt.context.run(cast("GeneratorType[Any, Any, Any]", gen).throw, GeneratorExit())
+                    gt.steps.run(cast("GeneratorType[Any, Any, Any]", gen).throw, GeneratorExit())
                 except BaseException:
                     break
         self.current = None

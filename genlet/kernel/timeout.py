@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf as FOREVER
+from math import inf
 from typing import TYPE_CHECKING, Generic, Optional, Type, TypeVar, Union, cast, overload
 
 from .cancel import ExceptionLike, Interrupt, check_exception, interrupt
@@ -78,7 +78,7 @@ class Timeout(BaseException, Generic[Silent]):
         timers = scheduler.timers
         timers.sequence = self._since = timers.sequence + 1
         seconds = self.seconds
-        if seconds is not None and seconds != FOREVER:
+        if seconds is not None and seconds != inf:
             timers.add(scheduler.clock() + seconds, self)
 
     @property

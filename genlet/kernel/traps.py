@@ -181,24 +181,21 @@ def sleep(seconds: float = 0) -> Green[None]:
     Source:
         eventlet ``sleep``; ``time.sleep``, which refuses a negative time.
     """
+    trap: Suspension
     if seconds <= 0:
-        pause = Pause()
-        yield pause
-        gt = pause.gt
-        if gt.scheduler.current is not gt or gt.fault is not None:
-            raise fault(gt)
-        if gt.attention:  # it came while this was queued: raised by suspending once more
-            yield pause
-            if gt.scheduler.current is not gt or gt.fault is not None:
-                raise fault(gt)
-        return
-    if seconds != seconds:
+        trap = Pause()
+    elif seconds == seconds:
+        trap = Sleep(seconds)
+    else:
         raise ValueError("cannot sleep for NaN seconds")
-    trap = Sleep(seconds)
     yield trap
     gt = trap.gt
     if gt.scheduler.current is not gt or gt.fault is not None:
         raise fault(gt)
+    if gt.attention and trap.queued:  # it came while this was queued: raised by suspending again
+        yield trap
+        if gt.scheduler.current is not gt or gt.fault is not None:
+            raise fault(gt)
 
 
 # ---- waiting to be woken --------------------------------------------------------------------------
@@ -395,6 +392,7 @@ class Waiters(Generic[T]):
 
 
 # ---- descriptors ----------------------------------------------------------------------------------
+
 
 class Direction(Suspension):
     """The reading or the writing side of a descriptor that genlet owns.
