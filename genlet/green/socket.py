@@ -74,7 +74,7 @@ from socket import ntohl as ntohl
 from socket import ntohs as ntohs
 from socket import setdefaulttimeout as setdefaulttimeout
 from socket import timeout as timeout
-from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple, Type, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple, Type, TypeVar, Union, overload
 
 from ..abc import Green, green
 from ..kernel import NOBODY, Descriptor, Direction, checkpoint, fault, get_scheduler
@@ -500,10 +500,17 @@ class socket:
         name: Address = self._sock.getsockname()
         return name
 
-    def getsockopt(self, level: int, optname: int, *buflen: int) -> Any:
-        """Source: ``socket.getsockopt``: an int, or bytes if *buflen* is given."""
-        value: Any = self._sock.getsockopt(level, optname, *buflen)
-        return value
+    @overload
+    def getsockopt(self, level: int, optname: int) -> int: ...
+    @overload
+    def getsockopt(self, level: int, optname: int, buflen: int) -> bytes: ...
+    def getsockopt(
+        self, level: int, optname: int, buflen: Optional[int] = None
+    ) -> Union[int, bytes]:
+        """Source: ``socket.getsockopt``."""
+        if buflen is None:
+            return self._sock.getsockopt(level, optname)
+        return self._sock.getsockopt(level, optname, buflen)
 
     def setsockopt(self, level: int, optname: int, *value: Any) -> None:
         """Source: ``socket.setsockopt``."""

@@ -22,10 +22,10 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import (
     TYPE_CHECKING,
     Any,
+    Callable,
     Iterable,
     List,
     Optional,
@@ -35,6 +35,7 @@ from typing import (
 
 from ..errors import WrongThread
 from .context import getcurrent, here
+from .timers import inf
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -268,8 +269,15 @@ class CancelScope:
             self.reason = reason
         self.interrupt_all(self.grace)
 
-    def interrupt_all(self, grace: float) -> None:
-        """Cancel with *grace*, whatever the scope's own; a scope already cancelled stays as it is."""
+    def interrupt_all(
+        self, grace: float, spread: Optional[Callable[[List[AnyGreenThread]], None]] = None
+    ) -> None:
+        """Cancel with *grace*, whatever the scope's own; a scope already cancelled stays as it is.
+
+        Args:
+            spread: What to do with those inside, each before those of the groups it owns, once they
+                are marked; None pokes them.
+        """
         if self.state:
             return
         holder = self.gt if self.gt is not None else self._first_member()
@@ -286,7 +294,7 @@ class CancelScope:
             self.state = SOFT
             if grace != inf:
                 scheduler.timers.add(scheduler.clock() + grace, self)
-        self._spread()
+        self._spread(poke_all if spread is None else spread)
 
     def harden(self) -> None:
         """End the grace of a cancelled scope now."""
@@ -295,7 +303,7 @@ class CancelScope:
             holder = self.gt if self.gt is not None else self._first_member()
             if holder is not None:
                 holder.scheduler.timers.cancel(self)
-                self._spread()
+                self._spread(poke_all)
 
     def expire(self) -> None:
         """The deadline or the end of the grace has come."""
@@ -307,8 +315,8 @@ class CancelScope:
     def _first_member(self) -> Optional[AnyGreenThread]:
         return next(iter(self.group.members), None) if self.group is not None else None
 
-    def _spread(self) -> None:
-        """Mark everybody inside and poke those who are parked.
+    def _spread(self, spread: Callable[[List[AnyGreenThread]], None]) -> None:
+        """Mark everybody inside, and *spread* the word.
 
         An explicit stack: groups may be nested deeper than Python's recursion goes.
         """
@@ -329,8 +337,7 @@ class CancelScope:
                 stack.extend(reversed(list(group.members)))
         for gt in inside:
             gt.attention = True
-        for gt in inside:
-            poke(gt)
+        spread(inside)
 
 
 class FailScope(CancelScope):
@@ -507,27 +514,43 @@ def call_off(groups: Iterable[Group], found: Found, exc: BaseException) -> None:
 
 def poke(gt: AnyGreenThread, *, front: bool = False) -> None:
     """Interrupt *gt* now if it is parked and anything is due."""
+    if interrupted_now(gt):
+        if front:
+            gt.scheduler.appendleft(gt)
+        else:
+            gt.scheduler.append(gt)
+
+
+def poke_all(greenthreads: List[AnyGreenThread]) -> None:
+    """Poke each of *greenthreads*."""
+    for gt in greenthreads:
+        poke(gt)
+
+
+def interrupted_now(gt: AnyGreenThread) -> bool:
+    """Take *gt* off its wait if it is parked and anything is due.
+
+    Returns:
+        Whether it is ready to be resumed with its fault.  If not, it runs or is about to, and its
+        next suspension will see; or its result must come first; or it has ended, or is held.
+    """
     scheduler = gt.scheduler
     trap = gt.trap
     if trap is None or trap.queued or gt is scheduler.current or gt.gen is None:
-        return  # it runs, or is about to: its next suspension will see
+        return False
     found = due(gt)
     if found is None:
-        return
+        return False
     if trap.unstarted:
         scheduler.end(gt, None, commit(gt, found))
-        return
+        return False
     if not trap.disarm():
-        return  # it cannot be called back: the result comes first
-    exc = commit(gt, found)
-    gt.fault = exc
+        return False
+    gt.fault = exc = commit(gt, found)
     groups = covered(gt, found)
     if groups:
         scheduler.hold(gt, groups)
         call_off(groups, found, exc)
-    else:
-        gt.trap = None
-        if front:
-            scheduler.appendleft(gt)
-        else:
-            scheduler.append(gt)
+        return False
+    gt.trap = None
+    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from time import monotonic
 from typing import (
     TYPE_CHECKING,
@@ -23,7 +22,7 @@ from .pollers import choose
 from .scheduler import Orphaned, Scheduler, refusal
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import FrameType, ModuleType
 
     from typing_extensions import ParamSpec
 
@@ -92,7 +91,7 @@ class Runner:
         self.clock: Clock = monotonic if clock is None else clock
         self.ready: Optional[ReadyQueue[AnyGreenThread]] = ready
         self.instruments: Sequence[Instrument[AnyGreenThread]] = instruments
-        self.debug: bool = bool(os.environ.get("GENLET_DEBUG")) if debug is None else debug
+        self.debug: Optional[bool] = debug
         self.grace: float = grace
         self.excepthook: Optional[Excepthook] = excepthook
         self._used_up: bool = False
@@ -208,6 +207,21 @@ def run(main: Callable[P, Green[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
     return runner.run(main, *args, **kwargs)
 
 
+SIGINT = 2  # on every platform; signal.SIGINT is an Enum member, and those convert slowly
+
+
+def _signal(signal: ModuleType) -> Callable[[int, Callable[..., object]], object]:
+    """Return ``signal.signal`` without its conversions to Enum members, which cost 2 µs a call."""
+    function: Callable[[int, Callable[..., object]], object] = signal.signal
+    return getattr(function, "__wrapped__", function)
+
+
+def _getsignal(signal: ModuleType) -> Callable[[int], object]:
+    """Return ``signal.getsignal`` in the same way."""
+    function: Callable[[int], object] = signal.getsignal
+    return getattr(function, "__wrapped__", function)
+
+
 class Signals:
     """Ctrl-C, and the wakeup descriptor that makes any signal interrupt the poller.
 
@@ -224,10 +238,9 @@ class Signals:
     def install(self) -> None:
         import signal
 
-        handler = signal.getsignal(signal.SIGINT)
-        if handler is signal.default_int_handler:
+        if _getsignal(signal)(SIGINT) is signal.default_int_handler:
             try:
-                signal.signal(signal.SIGINT, self._on_sigint)
+                _signal(signal)(SIGINT, self._on_sigint)
             except ValueError:
                 return  # not the main thread: no handler ever runs here
             self._before = signal.default_int_handler
@@ -239,8 +252,8 @@ class Signals:
 
         if self._wakeup_before is not None:
             signal.set_wakeup_fd(self._wakeup_before)
-        if self._before is not None and signal.getsignal(signal.SIGINT) == self._on_sigint:
-            signal.signal(signal.SIGINT, self._before)
+        if self._before is not None and _getsignal(signal)(SIGINT) == self._on_sigint:
+            _signal(signal)(SIGINT, self._before)
 
     def _before_blocking(self) -> None:
         import signal

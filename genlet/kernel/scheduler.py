@@ -38,7 +38,17 @@ from .._compat import is_fresh
 from ..abc import Green, Trap
 from ..errors import Deadlock, WrongThread
 from . import report
-from .cancel import HARD, CancelScope, Interrupt, call_off, commit, covered, due, interrupt
+from .cancel import (
+    HARD,
+    CancelScope,
+    Interrupt,
+    call_off,
+    commit,
+    covered,
+    due,
+    interrupt,
+    interrupted_now,
+)
 from .context import here
 from .greenthread import GreenThread
 from .group import Group
@@ -375,6 +385,35 @@ class Scheduler:
             hint = ": did you write 'yield' for 'yield from'?" if hasattr(trap, "send") else ""
             gt.throw_in(TypeError(f"green code yielded {trap!r}, not a trap{hint}"))
             self.append(gt)
+
+    def abort(self, greenthreads: List[AnyGreenThread]) -> None:
+        """Interrupt *greenthreads*, which were just cancelled, last first, and run them right now.
+
+        The one place where a greenthread runs inside the step of another: leaving a group by an
+        exception unwinds its children before the exception goes on.  Only those that are parked
+        run, as far as their next suspension; of those that must wait, the ready queue takes care.
+        """
+        owner = self.current
+        for gt in reversed(greenthreads):
+            if interrupted_now(gt):
+                self.current = gt
+                try:
+                    trap: Optional[Suspension] = gt.steps.run(SEND, gt.gen, None)
+                    if gt.attention:
+                        trap = self._attend(gt, cast(Suspension, trap))
+                except StopIteration as stop:
+                    self.end(gt, stop.value, None)
+                except BaseException as exc:
+                    self.end(gt, None, exc)
+                else:
+                    if trap is not None:
+                        gt.trap = trap
+                        try:
+                            trap.arm(gt)
+                        except BaseException as exc:
+                            self._arming_failed(gt, trap, exc)
+                finally:
+                    self.current = owner
 
     # ---- holding ----------------------------------------------------------------------------------
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING, Generic, Optional, Type, TypeVar, Union, cast, overload
 
 from .cancel import ExceptionLike, Interrupt, check_exception, interrupt
 from .context import getcurrent
+from .timers import inf
 
 if TYPE_CHECKING:
     from types import TracebackType

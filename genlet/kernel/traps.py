@@ -25,7 +25,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from typing import (
     TYPE_CHECKING,
@@ -45,6 +44,7 @@ from ..errors import SharedGenerator, WrongThread
 from .cancel import ExceptionLike, check_exception, fresh
 from .context import here
 from .timeout import Timeout
+from .timers import inf
 
 if TYPE_CHECKING:
     from .greenthread import AnyGreenThread
@@ -150,7 +150,7 @@ class Sleep(Suspension):
 
     def arm(self, gt: AnyGreenThread) -> None:
         self.gt = gt
-        if self.seconds != math.inf:
+        if self.seconds != inf:
             scheduler = gt.scheduler
             scheduler.timers.add(scheduler.clock() + self.seconds, self)
 
@@ -311,7 +311,7 @@ class Wait(Suspension, Generic[T]):
         self.gt = gt
         if self._line is not None:
             self._line.join(self)
-        if self._timeout is not None and self._timeout != math.inf:
+        if self._timeout is not None and self._timeout != inf:
             scheduler = gt.scheduler
             scheduler.timers.add(scheduler.clock() + self._timeout, self)
 

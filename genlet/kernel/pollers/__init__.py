@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import select
-from importlib import import_module
-from typing import TYPE_CHECKING, Dict, List, Optional, Tuple, cast
+from typing import TYPE_CHECKING, Dict, List, Optional, Tuple, Type, cast
 
 if TYPE_CHECKING:
     from ...abc import Poller
@@ -18,6 +17,9 @@ POLLERS: Dict[str, Tuple[str, str, str]] = {
     "select": ("select", "SelectPoller", "select"),
 }
 VARIABLE = "GENLET_HUB"
+
+
+_classes: Dict[str, Type[Poller]] = {}  # those that were chosen before
 
 
 def available() -> List[str]:
@@ -35,20 +37,23 @@ def choose(name: Optional[str] = None) -> Poller:
     Raises:
         ValueError: There is no such poller here.
     """
-    source = "hub"
-    if name is None:
-        name = os.environ.get(VARIABLE) or None
-        source = VARIABLE
+    key = name or os.environ.get(VARIABLE) or ""
+    found = _classes.get(key)
+    if found is None:
+        found = _classes[key] = _find(key, "hub" if name else VARIABLE)
+    return found()
+
+
+def _find(name: str, source: str) -> Type[Poller]:
     here = available()
-    if name is None:
+    if not name:
         name = here[0]
     if name not in here:
-        what = (
-            f"{name!r} is not available on this platform"
-            if name in POLLERS
-            else (f"there is no hub named {name!r}")
-        )
+        known = name in POLLERS
+        what = f"{name!r} is not available here" if known else f"there is no hub named {name!r}"
         raise ValueError(f"{source}: {what}; this platform has {', '.join(here)}")
+    from importlib import import_module
+
     module, class_name, _ = POLLERS[name]
-    poller = getattr(import_module(f"{__name__}.{module}"), class_name)()
-    return cast("Poller", poller)  # the table names only classes that are one
+    # The table names only classes that are pollers.
+    return cast("Type[Poller]", getattr(import_module(f"{__name__}.{module}"), class_name))

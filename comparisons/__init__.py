@@ -1,0 +1,1 @@
+"""The same jobs on genlet and on its peers, measured in one run."""
