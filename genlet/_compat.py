@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import GeneratorType
-from typing import Any
+from typing import Any, List
 
 IS_PYPY: bool = sys.implementation.name == "pypy"
 IS_LINUX: bool = sys.platform.startswith("linux")
@@ -40,3 +40,26 @@ else:
         frame = gen.gi_frame
         # typeshed says the frame is never None; that of an exhausted generator is.
         return frame is not None and frame.f_lasti == -1 and not gen.gi_running
+
+
+if sys.version_info >= (3, 11):
+
+    def exception_group(message: str, errors: List[BaseException]) -> BaseException:
+        """Return an exception group of *errors*."""
+        return BaseExceptionGroup(message, errors)  # noqa: F821  3.11 has it
+
+else:
+
+    def exception_group(message: str, errors: List[BaseException]) -> BaseException:
+        """Return an exception group of *errors*; without the backport the first, with notes."""
+        try:
+            from exceptiongroup import BaseExceptionGroup
+        except ImportError:
+            first = errors[0]
+            notes = [f"also failed: {error!r}" for error in errors[1:]]
+            notes.append(
+                "to get all of them as a group on this Python: pip install exceptiongroup"
+            )
+            first.__dict__.setdefault("__notes__", []).extend(notes)
+            return first
+        return BaseExceptionGroup(message, errors)

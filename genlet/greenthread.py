@@ -91,7 +91,7 @@ def spawn_after_local(
     return gt
 
 
-def _drop(creator: AnyGreenThread, gt: AnyGreenThread) -> None:
+def _drop(_creator: AnyGreenThread, gt: AnyGreenThread) -> None:
     gt.cancel()
 
 

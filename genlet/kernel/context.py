@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from _thread import _local as Local  # threading.local, without importing threading
+from _thread import _local  # threading.local, without importing threading
 from typing import TYPE_CHECKING, Optional
 
 if TYPE_CHECKING:
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .scheduler import Scheduler
 
 
-class ThreadState(Local):
+class ThreadState(_local):
     """One per OS thread: the scheduler whose `run` is on this thread's stack, if any."""
 
     scheduler: Optional[Scheduler] = None

@@ -118,6 +118,7 @@ class Scheduler:
         self.orphan: bool = False  # this is a forked child's copy
         self.overtime: bool = False  # the grace for what could not be interrupted is over
         self.timer: int = 0  # the scheduler's own timer: the end of that grace
+        self.aborting: Optional[Dict[AnyGreenThread, bool]] = None
         self.refusals: Dict[AnyGreenThread, int] = {}
         self.leftovers: List[AnyGreenThread] = []
         self._external: Optional[AnyGreenThread] = None
@@ -387,33 +388,39 @@ class Scheduler:
             self.append(gt)
 
     def abort(self, greenthreads: List[AnyGreenThread]) -> None:
-        """Interrupt *greenthreads*, which were just cancelled, last first, and run them right now.
+        """Interrupt *greenthreads*, which were just cancelled, and run them right now, last first.
 
         The one place where a greenthread runs inside the step of another: leaving a group by an
         exception unwinds its children before the exception goes on.  Only those that are parked
         run, as far as their next suspension; of those that must wait, the ready queue takes care.
         """
-        owner = self.current
-        for gt in reversed(greenthreads):
-            if interrupted_now(gt):
-                self.current = gt
+        owner, outer = self.current, self.aborting
+        # All are taken off their waits before the first of them runs: what one does in its cleanup
+        # must not settle the wait of another.  True: it may run now; False: held for its children.
+        self.aborting = aborting = {gt: interrupted_now(gt) for gt in greenthreads}
+        try:
+            for gt in reversed(greenthreads):
+                if aborting[gt]:
+                    self.current = gt
+                    self._step_now(gt)
+        finally:
+            self.current, self.aborting = owner, outer
+
+    def _step_now(self, gt: AnyGreenThread) -> None:
+        try:
+            trap = gt.steps.run(SEND, gt.gen, None)
+            armed = self._attend(gt, trap) if gt.attention else trap
+        except StopIteration as stop:
+            self.end(gt, stop.value, None)
+        except BaseException as exc:
+            self.end(gt, None, exc)
+        else:
+            if armed is not None:
+                gt.trap = armed
                 try:
-                    trap: Optional[Suspension] = gt.steps.run(SEND, gt.gen, None)
-                    if gt.attention:
-                        trap = self._attend(gt, cast(Suspension, trap))
-                except StopIteration as stop:
-                    self.end(gt, stop.value, None)
+                    armed.arm(gt)
                 except BaseException as exc:
-                    self.end(gt, None, exc)
-                else:
-                    if trap is not None:
-                        gt.trap = trap
-                        try:
-                            trap.arm(gt)
-                        except BaseException as exc:
-                            self._arming_failed(gt, trap, exc)
-                finally:
-                    self.current = owner
+                    self._arming_failed(gt, armed, exc)
 
     # ---- holding ----------------------------------------------------------------------------------
 
@@ -454,7 +461,10 @@ class Scheduler:
         gt.trap = None
         trap = held.trap
         if trap is None:
-            self.append(gt)
+            if self.aborting is not None and gt in self.aborting:
+                self.aborting[gt] = True
+            else:
+                self.append(gt)
             return
         left = [group for group in held.groups if group.left]
         self._drained(gt, left)
@@ -598,7 +608,7 @@ class Scheduler:
         self.current = None
 
     def disown(self) -> None:
-        """This is the copy of a forked child: let go of the descriptors, and never run again."""
+        """Let go of the descriptors, and never run again: this is the copy in a forked child."""
         self.orphan = True
         if self.current is not None:
             self.current.attention = True
