@@ -192,7 +192,7 @@ class TaskGroup(Group):
         self._check_open()
         self._unjoined = True
         ready: Ready[R] = Ready()
-        gt = self.scheduler.spawn(fn, (ready, *args), kwargs, self, depth=1)
+        gt = self.scheduler.spawn(fn, (ready, *args), kwargs, self)
         gt.link(_ended, ready)
         if not ready._is_set:
             yield from Wait(ready, f"{gt.name} to be ready", ready._waiters).get()

@@ -4,6 +4,7 @@
 #
 #   driver       `run`: a scheduler, a poller and a clock, from beginning to end; Ctrl-C
 #   scheduler    the loop, and what surrounds one step of one greenthread
+#   closing      the end of a run
 #   traps        everything a greenthread can be suspended on; the only bare `yield`s
 #   hub          the descriptor table: who waits on which side of which descriptor
 #   pollers/     ints in, ints out: epoll, kqueue, poll, select

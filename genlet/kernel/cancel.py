@@ -402,6 +402,8 @@ def shielded(timeout: float) -> CancelScope:
     suspension after the block.  When *timeout* has passed the block is left quietly, as with
     `move_on_after`: a shield without a bound is not offered.
     """
+    if timeout == inf:
+        raise ValueError("a shield needs a bound: give it a finite number of seconds")
     scope = CancelScope()
     scope.expire_after(timeout, 0, None)
     scope.shield = True

@@ -19,7 +19,8 @@ from ..abc import Green
 from .cancel import Interrupt, interrupt
 from .context import here
 from .pollers import choose
-from .scheduler import Orphaned, Scheduler, refusal
+from .report import not_callable
+from .scheduler import Orphaned, Scheduler
 
 if TYPE_CHECKING:
     from types import FrameType, ModuleType
@@ -104,7 +105,7 @@ class Runner:
                 " with 'yield from', or start a greenthread with spawn()"
             )
         if not callable(main):
-            raise refusal("run", main)
+            raise not_callable("run", main)
         if self._used_up:
             raise RuntimeError("this Runner was given a hub or a queue, and its run is over")
         self._used_up = (
@@ -121,7 +122,7 @@ class Runner:
         here.scheduler = scheduler
         inherited, here.inherited = here.inherited, False
         try:
-            gt = scheduler.spawn(main, args, kwargs, depth=2)
+            gt = scheduler.spawn(main, args, kwargs, verb="run")
         except BaseException:
             self._finish(scheduler, None)
             here.inherited = inherited
@@ -145,8 +146,8 @@ class Runner:
         finally:
             if not scheduler.orphan:
                 self._finish(scheduler, signals)
-        if scheduler.late_exit is not None:
-            raise scheduler.late_exit
+        if scheduler.closing.late_exit is not None:
+            raise scheduler.closing.late_exit
         error = gt.error
         if error is None:
             return gt.value  # set when the generator returned
@@ -166,7 +167,7 @@ class Runner:
         with scheduler.wakeup.lock:
             scheduler.closed = True
         try:
-            scheduler.close_leftovers()
+            scheduler.closing.close_leftovers()
         finally:
             if signals is not None:
                 signals.restore()
@@ -307,7 +308,7 @@ class Signals:
         scheduler = self._scheduler
         scope = scheduler.root.scope
         if scheduler.main is not None and scheduler.main.dead:
-            scheduler.late_exit = KeyboardInterrupt()
+            scheduler.closing.late_exit = KeyboardInterrupt()
         scope.reason = "Ctrl-C"
         scope.interrupt_all(0)
         scope.harden()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Iterable, List, Optional
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any, Iterable, List, Optional, cast
 
 if TYPE_CHECKING:
     from .greenthread import AnyGreenThread
+
+LISTED = 100  # greenthreads a report describes; of more it gives the number
 
 
 def spawned_where(gt: AnyGreenThread) -> str:
@@ -35,11 +38,13 @@ def describe(gt: AnyGreenThread) -> List[str]:
     return lines
 
 
-def deadlock(greenthreads: Iterable[AnyGreenThread]) -> str:
+def deadlock(greenthreads: List[AnyGreenThread]) -> str:
     """Return the text of a Deadlock."""
     lines: List[str] = []
-    for gt in greenthreads:
+    for gt in greenthreads[:LISTED]:
         lines.extend("  " + line for line in describe(gt))
+    if len(greenthreads) > LISTED:
+        lines.append(f"  ... and {len(greenthreads) - LISTED} more")
     return (
         "every greenthread waits, and no timer, descriptor, thread or signal can wake one:\n"
         + "\n".join(lines)
@@ -72,3 +77,34 @@ def _print(headline: str, exc: BaseException) -> None:
         print(f"{headline}\n{text}", end="", file=sys.stderr)
     except Exception:
         pass  # no stderr to report to, or an exception whose own text fails
+
+
+def not_callable(verb: str, fn: object) -> TypeError:
+    """Return the error for something that is not even callable."""
+    if hasattr(fn, "send"):
+        name = getattr(fn, "__qualname__", "fn")
+        return TypeError(
+            f"{verb} wants the function, not its call: write {verb}({name}, ...) for"
+            f" {verb}({name}(...))"
+        )
+    return TypeError(f"{verb} wants a green function; got {fn!r}")
+
+
+def not_green(verb: str, fn: object, result: object) -> TypeError:
+    """Return the error for a callable whose call did not give a fresh generator."""
+    name = getattr(fn, "__qualname__", None) or repr(fn)
+    if isinstance(result, GeneratorType):
+        return TypeError(
+            f"{verb} wants a fresh generator; {name}() returned one that has already been driven:"
+            f" {result!r}"
+        )
+    if hasattr(result, "cr_frame"):
+        cast(Any, result).close()
+        return TypeError(
+            f"{verb} wants a green function, a generator that yields traps; {name} is an async"
+            " function"
+        )
+    return TypeError(
+        f"{verb} wants a green function; {name} is a plain one, it returned {result!r}: run it on"
+        " a thread with 'yield from tpool.execute(fn, ...)', or just call it"
+    )

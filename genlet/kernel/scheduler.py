@@ -49,6 +49,7 @@ from .cancel import (
     interrupt,
     interrupted_now,
 )
+from .closing import PATIENCE, Closing
 from .context import here
 from .greenthread import GreenThread
 from .group import Group
@@ -69,8 +70,6 @@ T = TypeVar("T")
 # is found out when that is armed.
 SEND = cast("Callable[[object, None], Suspension]", GeneratorType.send)
 
-# At the end of a run: so many refused suspensions, and a greenthread is taken not to listen.
-PATIENCE = 100
 # The longest the poller is asked to wait, in seconds: epoll takes milliseconds in 31 bits.
 DAY = 86400.0
 
@@ -105,7 +104,6 @@ class Scheduler:
         self.wait: Callable[[Optional[float]], List[Tuple[int, int]]] = self._first_wait
         self.wakeup: Wakeup = Wakeup(self)
         self.excepthook: Excepthook = report.print_error if excepthook is None else excepthook
-        self.grace: float = grace
 
         self.current: Optional[AnyGreenThread] = None
         self.main: Optional[AnyGreenThread] = None
@@ -113,16 +111,11 @@ class Scheduler:
         self.spawned: int = 0
         self.pledges: int = 0
         self.orders: Dict[Order[Any], None] = {}
-        self.closing: bool = False  # main has ended
+        self.closing: Closing = Closing(self, grace)
         self.closed: bool = False  # nothing runs any more
         self.orphan: bool = False  # this is a forked child's copy
-        self.overtime: bool = False  # the grace for what could not be interrupted is over
-        self.timer: int = 0  # the scheduler's own timer: the end of that grace
         self.aborting: Optional[Dict[AnyGreenThread, bool]] = None
-        self.refusals: Dict[AnyGreenThread, int] = {}
-        self.leftovers: List[AnyGreenThread] = []
         self._external: Optional[AnyGreenThread] = None
-        self.late_exit: Optional[BaseException] = None  # what ends the program, after main's end
         # The driver's: whether a signal handler may wake somebody, and what must be done before the
         # loop blocks for the first time.
         self.signals_may_wake: Callable[[], bool] = bool
@@ -145,6 +138,7 @@ class Scheduler:
         group: Optional[Group] = None,
         delay: Optional[float] = None,
         depth: int = 2,
+        verb: str = "spawn",
     ) -> GreenThread[T]:
         """Make a greenthread of ``fn(*args, **kwargs)``, to run in the next turn.
 
@@ -152,6 +146,7 @@ class Scheduler:
             group: Who owns it; None is the run's root group.
             delay: Seconds until it becomes runnable, None for at once.
             depth: How many calls up the line stands that is to be remembered as the spawner's.
+            verb: What the errors call this.
         """
         if group is not None and self is not here.scheduler:
             raise WrongThread(
@@ -160,12 +155,12 @@ class Scheduler:
         if self.closed or self.orphan:
             raise RuntimeError("the run has ended: nothing can be spawned in it any more")
         if not callable(fn):
-            raise refusal("spawn", fn)
+            raise report.not_callable(verb, fn)
         context = copy_context()
         made: object = context.run(fn, *args, **kwargs)
         gen = cast("GeneratorType[Trap, None, T]", made)
         if made.__class__ is not GeneratorType or not is_fresh(gen):
-            raise bad_result("spawn", fn, made)
+            raise report.not_green(verb, fn, made)
         if group is None:
             group = self.root
         self.spawned = number = self.spawned + 1
@@ -280,17 +275,15 @@ class Scheduler:
         deadline = self.timers.next_deadline()
         if deadline is not None:
             return min(max(deadline - self.clock(), 0.0), DAY)
-        if self._may_be_woken():
-            if not self.overtime:
-                return None
-        elif not self.closing and self.main is not None:
+        if self._may_be_woken() and not self.closing.overtime:
+            return None
+        if not self.closing.begun and self.main is not None:
             error = Deadlock(report.deadlock(self.everybody()))
             interrupt(self.main, Interrupt(error))
-            if not self.ready:  # main is held by children that nothing interrupts any more
-                self.late_exit = error
-                self._give_up()
-        if self.closing:
-            self._give_up()
+            if self.ready:
+                return 0.0
+            self.closing.late_exit = error  # children that nothing interrupts hold main back
+        self.closing.give_up()
         return 0.0
 
     def _may_be_woken(self) -> bool:
@@ -349,22 +342,28 @@ class Scheduler:
                     " inert; start one of its own with genlet.run(main), or leave with os._exit()"
                 )
             else:
-                if self._barred(gt, trap):
+                left = [group for group in gt.groups if group.left] if gt.groups else []
+                if any(group.members for group in left):
+                    gt.trap = Held(left, trap)
                     return None
-                found = due(gt)
-                if found is None:
+                late = self._late_error(gt, left)
+                found = due(gt) if late is None else None
+                if late is not None:
+                    fault = late
+                elif found is None:
                     gt.attention = False
                     return trap
-                fault = commit(gt, found)
-                groups = covered(gt, found)
-                if groups:
-                    gt.fault = fault
-                    self.hold(gt, groups)
-                    call_off(groups, found, fault)
-                    return None
+                else:
+                    fault = commit(gt, found)
+                    groups = covered(gt, found)
+                    if groups:
+                        gt.fault = fault
+                        self.hold(gt, groups)
+                        call_off(groups, found, fault)
+                        return None
             gt.fault = fault
             if isinstance(found, CancelScope) and found.state == HARD:
-                if self.closing and self._ignores(gt):
+                if self.closing.begun and self.closing.ignored_by(gt):
                     return None
                 if refused:
                     gt.trap = None
@@ -428,27 +427,18 @@ class Scheduler:
         """Let *gt*, whose fault is decided, go on only when *groups* have drained."""
         gt.trap = Held(groups, None)
 
-    def _barred(self, gt: AnyGreenThread, trap: Optional[Suspension]) -> bool:
-        """Hold *gt* if it has left groups that are not drained yet; it suspends on *trap* then."""
-        if gt.groups is None:
-            return False
-        left = [group for group in gt.groups if group.left]
-        if not left:
-            return False
-        live = [group for group in left if group.members]
-        if live:
-            gt.trap = Held(left, trap)
-            return True
-        self._drained(gt, left)
-        return False
-
-    def _drained(self, gt: AnyGreenThread, groups: List[Group]) -> None:
-        assert gt.groups is not None
+    def _late_error(self, gt: AnyGreenThread, groups: List[Group]) -> Optional[BaseException]:
+        """Forget *groups*, which have drained, and return what *gt* must still be told of them."""
+        error: Optional[BaseException] = None
         for group in groups:
-            gt.groups.remove(group)
+            if gt.groups is not None:
+                gt.groups.remove(group)
             late = group.late_error()
-            if late is not None:
-                interrupt(gt, Interrupt(late, self.timers.sequence))
+            if error is None:
+                error = late
+            elif late is not None:
+                self.tell_hook(gt, late)
+        return error
 
     def release(self, gt: AnyGreenThread) -> None:
         """A group of *gt* has drained: if that is what it is held for, let it go on."""
@@ -466,18 +456,19 @@ class Scheduler:
             else:
                 self.append(gt)
             return
-        left = [group for group in held.groups if group.left]
-        self._drained(gt, left)
-        found = due(gt)
-        if found is not None:
-            trap.gt = gt
-            gt.fault = commit(gt, found)
-            groups = covered(gt, found)
-            if groups:
-                self.hold(gt, groups)
-                call_off(groups, found, gt.fault)
-            else:
-                self.append(gt)
+        trap.gt = gt
+        gt.fault = self._late_error(gt, held.groups)
+        if gt.fault is None:
+            found = due(gt)
+            if found is not None:
+                gt.fault = commit(gt, found)
+                groups = covered(gt, found)
+                if groups:
+                    self.hold(gt, groups)
+                    call_off(groups, found, gt.fault)
+                    return
+        if gt.fault is not None:
+            self.append(gt)
             return
         gt.trap = trap
         try:
@@ -519,7 +510,7 @@ class Scheduler:
             self.instruments.tell("finished", gt)
         gt.group.ended(gt)
         if gt is self.main:
-            self._close_down()
+            self.closing.begin()
 
     def _report(self, gt: AnyGreenThread, error: BaseException) -> None:
         """Tell of an error: main of those that end the program, the hook of those nobody awaits."""
@@ -530,18 +521,20 @@ class Scheduler:
             if main is not None and not main.dead:
                 interrupt(main, Interrupt(error))
             else:
-                self.late_exit = error
+                self.closing.late_exit = error
         elif not gt.ended_as_told and not gt.observed:
-            try:
-                self.excepthook(gt, error)
-            except Exception as exc:
-                report.print_call_error(self.excepthook, exc)
+            self.tell_hook(gt, error)
+
+    def tell_hook(self, gt: AnyGreenThread, error: BaseException) -> None:
+        """Report an error of *gt* that nobody else is going to learn of."""
+        try:
+            self.excepthook(gt, error)
+        except Exception as exc:
+            report.print_call_error(self.excepthook, exc)
 
     def report_call(self, fn: object, exc: BaseException) -> None:
         """Report an error of a plain function that the kernel called."""
         report.print_call_error(fn, exc)
-
-    # ---- the end of the run -----------------------------------------------------------------------
 
     def everybody(self) -> List[AnyGreenThread]:
         """Return every live greenthread, each before those of the groups it owns."""
@@ -554,58 +547,6 @@ class Scheduler:
             for group in gt.groups or ():
                 stack.extend(reversed(list(group.members)))
         return found
-
-    def _close_down(self) -> None:
-        """Main has ended: interrupt the rest, once, and for good when the grace is over."""
-        self.closing = True
-        if not self.root.members:
-            return
-        self.root.scope.reason = "the run has ended"
-        self.root.alert = True
-        self.root.scope.interrupt_all(self.grace)
-        self.timers.add(self.clock() + 2 * self.grace, self)
-
-    def expire(self) -> None:
-        """The grace for what cannot be interrupted is over too."""
-        self.overtime = True
-
-    def _ignores(self, gt: AnyGreenThread) -> bool:
-        """Count a refusal at the end of the run; whether *gt* is to be given up."""
-        count = self.refusals.get(gt, 0) + 1
-        self.refusals[gt] = count
-        if count < PATIENCE:
-            return False
-        gt.trap = None
-        self._abandon(gt)
-        return True
-
-    def _abandon(self, gt: AnyGreenThread) -> None:
-        self.leftovers.append(gt)
-        gt.group.ended(gt)
-
-    def _give_up(self) -> None:
-        """Nothing more can happen: what is still there is closed by force."""
-        for gt in self.everybody():
-            self.leftovers.append(gt)
-        self.root.members.clear()
-
-    def close_leftovers(self) -> None:
-        """Close the generators that are left, newest first, and report them."""
-        survivors = sorted(self.leftovers, key=lambda gt: gt.number)
-        if survivors:
-            report.print_survivors(survivors)
-        for gt in reversed(survivors):
-            gen = gt.gen
-            gt.gen = None
-            gt.error = GeneratorExit()
-            gt.traceback = None
-            self.current = gt
-            for _ in range(PATIENCE):  # it may suspend in its cleanup: that is refused as well
-                try:
-                    gt.steps.run(cast("GeneratorType[Any, Any, Any]", gen).throw, GeneratorExit())
-                except BaseException:
-                    break
-        self.current = None
 
     def disown(self) -> None:
         """Let go of the descriptors, and never run again: this is the copy in a forked child."""
@@ -660,8 +601,10 @@ class HeldEnd(Held):
         gt, error = self.gt, self.error
         for group in self.groups:
             late = group.late_error()
-            if late is not None and error is None:
+            if error is None:
                 error = late
+            elif late is not None:
+                gt.scheduler.tell_hook(gt, late)
         gt.scheduler.end(gt, self.value if error is None else None, error)
 
 
@@ -672,34 +615,3 @@ class Orphaned(BaseException):
         super().__init__()
         self.value: object = value
         self.error: Optional[BaseException] = error
-
-
-def refusal(verb: str, fn: object) -> TypeError:
-    """Return the error for something that is not even callable."""
-    if hasattr(fn, "send"):
-        name = getattr(fn, "__qualname__", "fn")
-        return TypeError(
-            f"{verb} wants the function, not its call: write {verb}({name}, ...) for"
-            f" {verb}({name}(...))"
-        )
-    return TypeError(f"{verb} wants a green function; got {fn!r}")
-
-
-def bad_result(verb: str, fn: object, result: object) -> TypeError:
-    """Return the error for a callable whose call did not give a fresh generator."""
-    name = getattr(fn, "__qualname__", None) or repr(fn)
-    if isinstance(result, GeneratorType):
-        return TypeError(
-            f"{verb} wants a fresh generator; {name}() returned one that has already been driven:"
-            f" {result!r}"
-        )
-    if hasattr(result, "cr_frame"):
-        cast(Any, result).close()
-        return TypeError(
-            f"{verb} wants a green function, a generator that yields traps; {name} is an async"
-            " function"
-        )
-    return TypeError(
-        f"{verb} wants a green function; {name} is a plain one, it returned {result!r}: run it on"
-        " a thread with 'yield from tpool.execute(fn, ...)', or just call it"
-    )
