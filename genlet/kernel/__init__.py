@@ -5,7 +5,8 @@
 #   driver       `run`: a scheduler, a poller and a clock, from beginning to end; Ctrl-C
 #   scheduler    the loop, and what surrounds one step of one greenthread
 #   closing      the end of a run
-#   traps        everything a greenthread can be suspended on; the only bare `yield`s
+#   traps        what a greenthread is suspended on: sleep, Wait; the bare `yield`s
+#   fdtraps      the same for descriptors: trampoline
 #   hub          the descriptor table: who waits on which side of which descriptor
 #   pollers/     ints in, ints out: epoll, kqueue, poll, select
 #   timers       the heap of deadlines
@@ -44,6 +45,7 @@ from .cancel import (
 )
 from .context import get_scheduler, getcurrent
 from .driver import Runner, run, use_hub
+from .fdtraps import Direction, trampoline, wait_fd
 from .greenthread import AnyGreenThread, GreenThread
 from .group import Group
 from .hub import Descriptor
@@ -53,15 +55,12 @@ from .scheduler import Scheduler
 from .timeout import Timeout
 from .traps import (
     NOBODY,
-    Direction,
     Suspension,
     Wait,
     Waiters,
     checkpoint,
     fault,
     sleep,
-    trampoline,
-    wait_fd,
 )
 from .wakeup import Portal, portal
 

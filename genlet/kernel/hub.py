@@ -34,7 +34,8 @@ from .._compat import (
     POLLRDHUP,
 )
 from ..errors import BusyResource, ClosedResource, WrongThread
-from .traps import NOBODY, READABLE, WRITABLE, Direction, FdWait, side_name
+from .fdtraps import READABLE, WRITABLE, Direction, FdWait, side_name
+from .traps import NOBODY
 
 if TYPE_CHECKING:
     from ..abc import Poller
