@@ -77,7 +77,7 @@ from socket import timeout as timeout
 from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple, Type, TypeVar, Union, overload
 
 from ..abc import Green, green
-from ..kernel import NOBODY, Descriptor, Direction, checkpoint, fault, get_scheduler
+from ..kernel import NOBODY, Descriptor, Direction, checkpoint, fault, get_scheduler, sleep
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -94,7 +94,7 @@ Address = Any
 # 0.5 µs, so this makes it 1 % of a receive.
 BURST = 64
 
-CONNECTING = (errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK, errno.EINTR)
+CONNECTING = (errno.EINPROGRESS, errno.EALREADY, errno.EINTR, getattr(errno, "WSAEWOULDBLOCK", -1))
 
 
 def _make(family: int, type: int, proto: int, fileno: Optional[int]) -> real.socket:
@@ -192,6 +192,8 @@ class socket:
                     if reader.hint and 0 < len(data) < bufsize and not flags:
                         reader.ready = False
                     return data
+            if not bufsize:  # nothing to wait for
+                return self._recv(0, flags)
             self._credit = BURST
             if timeout is not None or reader.gt is not NOBODY:
                 yield from reader.wait(timeout, _timed_out())
@@ -424,16 +426,40 @@ class socket:
     @green
     def _connect(self, address: Address) -> Green[int]:
         timeout = self._timeout
-        error = self._sock.connect_ex(address)
+        sock = self._sock
+        error = sock.connect_ex(address)
+        if error == errno.EAGAIN and timeout != 0:
+            # A Unix listener with a full backlog.  Nothing is in progress, and nothing tells when
+            # there is room again.
+            error = yield from self._connect_when_there_is_room(address)
         if error not in CONNECTING or timeout == 0:
             return error
         writer = self._writer
-        writer.ready = False
-        if timeout is None:
-            yield from writer.wait()
-        else:
-            yield from writer.wait(timeout, _timed_out())
-        return self._sock.getsockopt(real.SOL_SOCKET, real.SO_ERROR)
+        deadline = None if timeout is None else get_scheduler().clock() + timeout
+        while error in CONNECTING:
+            writer.ready = False
+            if deadline is None:
+                yield from writer.wait()
+            else:
+                yield from writer.wait(deadline - get_scheduler().clock(), _timed_out())
+            # It may have been a false alarm: only another connect tells success from nothing yet.
+            error = sock.getsockopt(real.SOL_SOCKET, real.SO_ERROR) or sock.connect_ex(address)
+        return 0 if error == errno.EISCONN else error
+
+    @green
+    def _connect_when_there_is_room(self, address: Address) -> Green[int]:
+        timeout = self._timeout
+        clock = get_scheduler().clock
+        deadline = None if timeout is None else clock() + timeout
+        pause = 0.001
+        error = errno.EAGAIN
+        while error == errno.EAGAIN:
+            if deadline is not None and clock() >= deadline:
+                raise _timed_out()
+            yield from sleep(pause)
+            pause = min(pause * 2, 0.05)
+            error = self._sock.connect_ex(address)
+        return error
 
     # ---- what never waits ----
 

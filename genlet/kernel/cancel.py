@@ -98,7 +98,10 @@ def fresh(exc: ExceptionLike) -> BaseException:
     """Return the exception to raise: a new one of a class, an instance without its past."""
     if isinstance(exc, BaseException):
         return exc.with_traceback(None)
-    return exc()
+    try:
+        return exc()
+    except BaseException as error:  # whoever asked for it is not the one it is raised in
+        return error
 
 
 class Interrupt:
@@ -265,9 +268,14 @@ class CancelScope:
         Raises:
             WrongThread: The scope was entered in a run of another thread; go through a portal.
         """
+        before = self.reason
         if reason is not None and not self.state:
             self.reason = reason
-        self.interrupt_all(self.grace)
+        try:
+            self.interrupt_all(self.grace)
+        except WrongThread:
+            self.reason = before
+            raise
 
     def interrupt_all(
         self, grace: float, spread: Optional[Callable[[List[AnyGreenThread]], None]] = None
@@ -413,10 +421,19 @@ def shielded(timeout: float) -> CancelScope:
 # ---- interrupting one greenthread -----------------------------------------------------------------
 
 
-def interrupt(gt: AnyGreenThread, what: Interrupt, *, front: bool = False) -> None:
-    """Have *what* raised in *gt*; *front*: ahead of those already ready."""
+def interrupt(
+    gt: AnyGreenThread, what: Interrupt, *, front: bool = False, force: bool = False
+) -> None:
+    """Have *what* raised in *gt*.
+
+    Args:
+        front: Ahead of those already ready.
+        force: Refuse every suspension after that.
+    """
     if gt.scheduler is not here.scheduler:
         raise WrongThread(f"{gt!r} is interrupted from a thread that does not run its kernel")
+    if force:
+        condemn(gt)
     if gt.interrupts is None:
         gt.interrupts = []
     gt.interrupts.append(what)

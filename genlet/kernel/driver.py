@@ -167,6 +167,8 @@ class Runner:
         with scheduler.wakeup.lock:
             scheduler.closed = True
         try:
+            if scheduler.root.members:
+                scheduler.closing.give_up()  # something was raised in the middle of the loop
             scheduler.closing.close_leftovers()
         finally:
             if signals is not None:
@@ -272,7 +274,10 @@ class Signals:
         import signal
 
         if self._wakeup_before is None:
-            return False
+            try:
+                signal.set_wakeup_fd(signal.set_wakeup_fd(-1))
+            except ValueError:
+                return False  # not the main thread: no handler ever runs here
         for number in signal.valid_signals():
             handler = signal.getsignal(number)
             if callable(handler) and handler not in (signal.default_int_handler, self._on_sigint):

@@ -33,7 +33,7 @@ class Direction(Suspension):
             it must be asked for each wait.
     """
 
-    __slots__ = ("descriptor", "error", "hint", "mask", "ready", "scheduler", "timeout", "timer")
+    __slots__ = ("descriptor", "expired", "hint", "mask", "ready", "scheduler", "timeout", "timer")
 
     external = True
 
@@ -45,7 +45,7 @@ class Direction(Suspension):
         self.hint: bool = hint
         self.scheduler: Optional[Scheduler] = None
         self.timeout: Optional[float] = None  # of the wait that is about to be armed
-        self.error: ExceptionLike = TimeoutError
+        self.expired: bool = False
         self.timer: int = 0
 
     @green
@@ -65,12 +65,14 @@ class Direction(Suspension):
         if self.gt is not NOBODY:
             raise self.descriptor.busy(self.mask, self.gt)
         self.timeout = timeout
-        self.error = error
+        self.expired = False
         yield self
         gt = self.gt
         self.gt = NOBODY
         if gt.scheduler.current is not gt or gt.fault is not None:
             raise fault(gt)
+        if self.expired:
+            raise fresh(error)
 
     def arm(self, gt: AnyGreenThread) -> None:
         self.gt = gt
@@ -94,7 +96,7 @@ class Direction(Suspension):
     def expire(self) -> None:
         gt = self.gt
         self.descriptor.unwant(self)
-        gt.fault = fresh(self.error)
+        self.expired = True
         self.settle(gt)
 
     def settle(self, gt: AnyGreenThread) -> None:
@@ -114,25 +116,26 @@ class Direction(Suspension):
 class FdWait(Suspension):
     """Until a descriptor that somebody else owns is ready."""
 
-    __slots__ = ("error", "fd", "got", "mask", "timeout", "timer")
+    __slots__ = ("fd", "got", "mask", "timeout", "timer")
 
     external = True
 
-    def __init__(self, fd: int, mask: int, timeout: Optional[float], error: ExceptionLike) -> None:
+    def __init__(self, fd: int, mask: int, timeout: Optional[float]) -> None:
         self.fd: int = fd
         self.mask: int = mask
         self.timeout: Optional[float] = timeout
-        self.error: ExceptionLike = error
-        self.got: int = 0
+        self.got: int = 0  # nothing of it is ready when the timeout has passed
         self.timer: int = 0
 
     @green
-    def get(self) -> Green[int]:
-        """Wait, and return what is ready of what was asked for."""
+    def get(self, error: ExceptionLike) -> Green[int]:
+        """Wait, and return what is ready of what was asked for; after the timeout raise *error*."""
         yield self
         gt = self.gt
         if gt.scheduler.current is not gt or gt.fault is not None:
             raise fault(gt)
+        if not self.got:
+            raise fresh(error)
         return self.got
 
     def arm(self, gt: AnyGreenThread) -> None:
@@ -150,7 +153,7 @@ class FdWait(Suspension):
 
     def expire(self) -> None:
         self.gt.scheduler.hub.unwatch(self)
-        self.fail(fresh(self.error))
+        self._settle()
 
     def signal(self, mask: int) -> bool:
         """Take the events *mask*; whether they were what is waited for."""
@@ -230,7 +233,7 @@ def wait_fd(
     """
     if not mask or mask & ~(POLLIN | POLLOUT):
         raise ValueError(f"mask is POLLIN (1), POLLOUT (4) or both; got {mask}")
-    return FdWait(fileno_of(fd), mask, timeout, timeout_exc).get()
+    return FdWait(fileno_of(fd), mask, timeout).get(timeout_exc)
 
 
 @green

@@ -24,7 +24,6 @@ from .cancel import (
     GreenletExit,
     Interrupt,
     check_exception,
-    condemn,
     interrupt,
 )
 from .traps import UNSTARTED, Suspension, Wait, Waiters, checkpoint
@@ -226,10 +225,7 @@ class GreenThread(Generic[T]):
             self._interrupt(exc, False, front=False)
 
     def _interrupt(self, exc: ExceptionLike, force: bool, *, front: bool) -> None:
-        if force:
-            condemn(self)
-        # A class becomes an instance here, so that what it was delivered can be told by identity.
-        interrupt(self, Interrupt(exc), front=front)
+        interrupt(self, Interrupt(exc), front=front, force=force)
 
     def throw_in(self, exc: BaseException) -> None:
         """Have *exc* thrown into the generator, over the head of whatever it is suspended on.

@@ -20,7 +20,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, List, Optional
+import os
+from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
 
 from .._compat import (
     EDGE,
@@ -34,6 +35,7 @@ from .._compat import (
     POLLRDHUP,
 )
 from ..errors import BusyResource, ClosedResource, WrongThread
+from .context import here
 from .fdtraps import READABLE, WRITABLE, Direction, FdWait, side_name
 from .traps import NOBODY
 
@@ -55,6 +57,14 @@ def busy(fd: int, mask: int, first: AnyGreenThread) -> BusyResource:
     return BusyResource(
         f"two greenthreads wait for descriptor {fd} to be {side_name(mask)}: {first!r} already does"
         f"{', at ' + where if where else ''}; let one of them do it, or give each a socket of its own"
+    )
+
+
+def elsewhere(fd: int) -> WrongThread:
+    """Return the error for using what another thread's run has bound."""
+    return WrongThread(
+        f"descriptor {fd} belongs to the run of another thread until it is closed there or that run"
+        " ends: hand over a dup() of it"
     )
 
 
@@ -101,85 +111,104 @@ class Entry:
 class Foreign(Entry):
     """A descriptor that somebody else owns."""
 
-    __slots__ = ("hub", "known")
+    __slots__ = ("_file", "hub", "known")
 
     def __init__(self, fd: int, hub: Hub) -> None:
         super().__init__(fd)
         self.hub: Hub = hub
         self.known: bool = False  # the poller knows the number, armed or asleep
+        # Which file that is; an edge-triggered poller knows by itself.
+        self._file: Optional[Tuple[int, int]] = None if hub.edge else file_of(fd)
 
     def watch(self, wait: FdWait) -> None:
         first = self.taker(wait.mask)
         if first is not None:
-            if not self._stale():
+            if not self.stale():
                 raise busy(self.fd, wait.mask, first)
-            super().close()  # closed and reused behind our back
+            self.close()  # closed and reused behind our back
+            self.hub.watch(wait)
+            return
         self.waits.append(wait)
         try:
             self._arm()
         except BaseException as exc:
             self.waits.remove(wait)
             if not self.waits:
-                self.hub.table.pop(self.fd, None)
+                self._forget()
             if not isinstance(exc, PermissionError):
                 raise
             wait.signal(POLLIN | POLLOUT)  # a regular file: always ready
 
     def unwatch(self, wait: FdWait) -> None:
         self.waits.remove(wait)
-        if self.waits:
-            self._arm()
-        else:
-            self._forget()
+        self._arm_or_close()
 
     def event(self, mask: int) -> None:
         self._signal(mask)
         if mask & POLLNVAL:
-            self._forget()
-        elif self.waits:
-            self._arm()
-        elif not self.hub.edge:
-            self._forget()
+            self.close()
+        elif self.waits or not self.hub.edge:
+            self._arm_or_close()
 
     def close(self) -> None:
         self._forget()
         super().close()
 
-    def _arm(self) -> None:
-        poller = self.hub.poller
+    def stale(self) -> bool:
+        """Whether the number means another file than it did when it was armed."""
+        if not self.hub.edge:
+            return file_of(self.fd) != self._file
+        if self.known:
+            try:
+                self.hub.poller.modify(self.fd, self._mask())
+            except OSError:
+                self.known = False
+        return not self.known
+
+    def _mask(self) -> int:
         mask = ONESHOT if self.hub.edge else 0
         for wait in self.waits:
             mask |= wait.mask
+        return mask
+
+    def _arm(self) -> None:
+        poller = self.hub.poller
         if self.known:
             try:
-                poller.modify(self.fd, mask)
+                poller.modify(self.fd, self._mask())
                 return
             except FileNotFoundError:  # the number means another file now
                 self.known = False
         try:
-            poller.register(self.fd, mask)
+            poller.register(self.fd, self._mask())
         except FileExistsError:
-            poller.modify(self.fd, mask)
+            poller.modify(self.fd, self._mask())
         self.known = True
 
-    def _stale(self) -> bool:
-        if not self.hub.edge:
-            return False  # a level-triggered poller reports a closed number by itself
-        mask = ONESHOT
-        for wait in self.waits:
-            mask |= wait.mask
+    def _arm_or_close(self) -> None:
+        """Arm what is still waited for; if the number was closed meanwhile, say so."""
+        if not self.waits:
+            self._forget()
+            return
         try:
-            self.hub.poller.modify(self.fd, mask)
-        except FileNotFoundError:
-            self.known = False
-            return True
-        return False
+            self._arm()
+        except OSError:
+            self.close()
 
     def _forget(self) -> None:
         if self.known:
             self.known = False
             self.hub.poller.unregister(self.fd)
         self.hub.table.pop(self.fd, None)
+
+
+def file_of(fd: int) -> Optional[Tuple[int, int]]:
+    """Return what tells the file behind *fd* from others; None if it is closed."""
+    try:
+        stat = os.fstat(fd)
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 class Descriptor(Entry):
@@ -247,8 +276,10 @@ class Descriptor(Entry):
         if self.interest:
             self._lower(side.mask)
 
-    def busy(self, mask: int, first: AnyGreenThread) -> BusyResource:
+    def busy(self, mask: int, first: AnyGreenThread) -> Exception:
         """Return the error for a second greenthread on the side *mask*."""
+        if first.scheduler is not here.scheduler:
+            return elsewhere(self.fd)
         return busy(self.fd, mask, first)
 
     def watch(self, wait: FdWait) -> None:
@@ -264,7 +295,13 @@ class Descriptor(Entry):
         if self.hub.edge:
             # Who waits by number also reads and writes by number: what is remembered here says
             # nothing.  Modifying makes the kernel look again and report what is ready now.
-            self.hub.poller.modify(self.fd, OWNED)
+            try:
+                self.hub.poller.modify(self.fd, OWNED)
+            except FileNotFoundError:  # it was closed without a word: the number is no longer ours
+                self.waits.remove(wait)
+                hub = self.hub
+                self.close()
+                hub.watch(wait)
         else:
             self._raise(wait.mask)
 
@@ -275,6 +312,10 @@ class Descriptor(Entry):
 
     def close(self) -> None:
         """Unregister, and fail whoever waits: call this before the descriptor is closed."""
+        for side in (self.reader, self.writer):
+            gt = side.gt
+            if gt is not NOBODY and gt.scheduler is not here.scheduler:
+                raise elsewhere(self.fd)
         self.closed = True
         hub, self.hub = self.hub, None
         if hub is None:
@@ -307,13 +348,23 @@ class Descriptor(Entry):
         if self.closed:
             raise closed(self.fd)
         if self.hub is not None:
-            raise WrongThread(
-                f"descriptor {self.fd} belongs to the run of another thread until it is closed or"
-                " that run ends: hand over a dup() of it"
-            )
-        hub.forget(self.fd)  # whoever waits on the number waits for a file that is gone
+            raise elsewhere(self.fd)
+        entry = hub.table.get(self.fd)
+        known = False
+        if isinstance(entry, Foreign) and not entry.stale():
+            # Somebody waits by number on what is ours from now on: that goes on.
+            known = entry.known
+            self.waits = entry.waits
+        elif entry is not None:
+            entry.close()  # whoever waits on the number waits for a file that is gone
         if hub.edge:
-            hub.poller.register(self.fd, OWNED)
+            if known:
+                hub.poller.modify(self.fd, OWNED)
+            else:
+                hub.poller.register(self.fd, OWNED)
+        elif known:
+            for wait in self.waits:
+                self.interest |= wait.mask
         hub.table[self.fd] = self
         self.hub = hub
 

@@ -262,10 +262,22 @@ class Scheduler:
                 timeout = self._idle_time()
             else:
                 break
-            for fd, mask in self.wait(timeout):
+            try:
+                events = self.wait(timeout)
+            except BaseException as exc:  # a signal handler's, which had nowhere else to go
+                self._surface(exc)
+                continue
+            for fd, mask in events:
                 entry = table.get(fd)
                 if entry is not None:
                     entry.event(mask)
+
+    def _surface(self, error: BaseException) -> None:
+        """Raise *error*, which belongs to no greenthread, in main; at the end if main has ended."""
+        if self.main is not None and not self.main.dead:
+            interrupt(self.main, Interrupt(error))
+        else:
+            self.closing.late_exit = error
 
     def _idle_time(self) -> Optional[float]:
         """Return how long the poller may block now that nobody is ready; None for no end.
@@ -306,6 +318,8 @@ class Scheduler:
         self.before_blocking()
         wait = self.hub.poller.wait
         self.wait = wait if self.instruments is None else self.instruments.wait(wait)
+        if self.ready or self.wakeup.calls:
+            timeout = 0.0  # a signal came before there was anything for it to interrupt
         return self.wait(timeout)
 
     # ---- one step ---------------------------------------------------------------------------------
@@ -517,11 +531,7 @@ class Scheduler:
         if gt is self.main:
             return
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
-            main = self.main
-            if main is not None and not main.dead:
-                interrupt(main, Interrupt(error))
-            else:
-                self.closing.late_exit = error
+            self._surface(error)
         elif not gt.ended_as_told and not gt.observed:
             self.tell_hook(gt, error)
 

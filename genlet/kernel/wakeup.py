@@ -78,12 +78,13 @@ class Wakeup(Entry):
         self.write_fd = write_fd
 
     def event(self, mask: int) -> None:
-        self.rung = False
         try:
             while len(os.read(self.fd, 4096)) == 4096:
                 pass
         except BlockingIOError:
             pass
+        # After reading: whoever rings in between is heard, for the calls are looked at next.
+        self.rung = False
 
     def call_soon(self, fn: Callable[..., object], args: Tuple[Any, ...]) -> bool:
         """Have the loop call ``fn(*args)``; from any thread.  False if the run has ended."""

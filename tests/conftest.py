@@ -1,0 +1,70 @@
+"""What holds for every test: it leaves nothing behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import threading
+from _thread import _count as count_threads
+from time import monotonic, sleep
+from typing import Dict, Iterator
+
+import pytest
+
+from genlet.kernel import get_scheduler
+
+FDS = "/proc/self/fd"
+
+
+def descriptors() -> Dict[str, str]:
+    """Return the open descriptors and what each one is; nothing where the system does not tell."""
+    found: Dict[str, str] = {}
+    if os.path.isdir(FDS):
+        for number in os.listdir(FDS):
+            try:
+                found[number] = os.readlink(f"{FDS}/{number}")
+            except FileNotFoundError:
+                pass  # the one that listed the others
+    return found
+
+
+def wakeup_fd() -> int:
+    number = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(number)
+    return number
+
+
+def runs_a_kernel() -> bool:
+    try:
+        get_scheduler()
+    except RuntimeError:
+        return False
+    return True
+
+
+def settled_threads(allowed: int) -> int:
+    """Return how many threads run; one that was joined may take a moment to be gone."""
+    until = monotonic() + 1
+    while count_threads() > allowed and monotonic() < until:
+        sleep(0.001)
+    return count_threads()
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_behind() -> Iterator[None]:
+    """Fail a test that leaves descriptors, threads, a kernel or a signal handler behind."""
+    fds = descriptors()
+    threads = count_threads()
+    handler = signal.getsignal(signal.SIGINT)
+    wakeup = wakeup_fd()
+    yield
+    assert not runs_a_kernel(), "a kernel is still installed in this thread"
+    assert signal.getsignal(signal.SIGINT) == handler, "the handler of SIGINT was changed"
+    assert wakeup_fd() == wakeup, "the wakeup descriptor of signals was changed"
+    if settled_threads(threads) > threads:
+        pytest.fail(f"threads are still running: {threading.enumerate()}")
+    if descriptors().keys() - fds.keys():
+        gc.collect()  # on PyPy, what is only garbage is still open
+        left = {fd: what for fd, what in descriptors().items() if fd not in fds}
+        assert not left, f"descriptors are still open: {left}"

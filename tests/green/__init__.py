@@ -1,0 +1,1 @@
+"""The tests of the green modules, a file for each."""

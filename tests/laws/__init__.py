@@ -1,0 +1,1 @@
+"""Laws that no single module owns."""

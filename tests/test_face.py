@@ -1,0 +1,199 @@
+"""What a user sees first: names, the price of importing them, and errors."""
+
+from __future__ import annotations
+
+import copy
+import errno
+import importlib
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, List, Type
+
+import pytest
+
+import genlet
+import genlet.errors
+import genlet.kernel
+from genlet.abc import END, End
+
+ROOT = Path(__file__).resolve().parent.parent
+FACES = [genlet, genlet.kernel]
+# What costs more to import than all of genlet, or is there for few programs.
+HEAVY = "socket ssl threading asyncio traceback queue selectors subprocess http".split()
+
+
+def fresh(program: str) -> List[str]:
+    """Run *program* in a process of its own and return the words it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_every_name_in_all_resolves(face: ModuleType) -> None:
+    """``__all__`` names what is there."""
+    names: List[str] = face.__all__
+    assert [name for name in names if not hasattr(face, name)] == []
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_all_is_sorted_and_names_nothing_twice(face: ModuleType) -> None:
+    """``__all__`` is in the order the formatter keeps: constants, classes, functions."""
+    names: List[str] = face.__all__
+
+    def kind(name: str) -> int:
+        return 0 if name.isupper() else 1 if name[0].isupper() else 2
+
+    assert names == sorted(set(names), key=lambda name: (kind(name), name))
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_dir_lists_every_public_name(face: ModuleType) -> None:
+    """``dir()`` shows the names that are looked up late too."""
+    assert set(face.__all__) <= set(dir(face))
+
+
+def test_a_late_name_is_the_object_of_its_module() -> None:
+    """A name that is looked up when first used is its module's own object, and stays."""
+    late: Any = genlet._LATE
+    for name, module in late.items():
+        expected = getattr(importlib.import_module(f"genlet.{module}"), name)
+        assert getattr(genlet, name) is expected
+        assert vars(genlet)[name] is expected
+    assert set(late) <= set(genlet.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """A misspelled name says so, as on any module."""
+    with pytest.raises(AttributeError, match=r"^module 'genlet' has no attribute 'spwan'$"):
+        genlet.spwan  # noqa: B018  # type: ignore[attr-defined]
+
+
+def test_importing_genlet_loads_nothing_heavy() -> None:
+    """``import genlet`` costs little: what is heavy is imported where it is first used."""
+    program = (
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "import genlet\n"
+        "print(*set(sys.modules) - before)\n"
+    )
+    loaded = fresh(program)
+    assert [name for name in HEAVY if name in loaded] == []
+
+
+def test_importing_genlet_opens_no_descriptor_and_starts_no_thread() -> None:
+    """Nothing is created at import: some platforms have neither descriptors nor threads to give."""
+    program = (
+        "import os, _thread\n"
+        "fds = lambda: len(os.listdir('/proc/self/fd')) if os.path.isdir('/proc/self/fd') else 0\n"
+        "before = fds(), _thread._count()\n"
+        "import genlet, genlet.hubs, genlet.timeout, genlet.kernel\n"
+        "print((fds(), _thread._count()) == before)\n"
+    )
+    assert fresh(program) == ["True"]
+
+
+BASES = [
+    (genlet.Deadlock, RuntimeError),
+    (genlet.Unjoined, RuntimeError),
+    (genlet.BusyResource, RuntimeError),
+    (genlet.WrongThread, RuntimeError),
+    (genlet.SharedGenerator, RuntimeError),
+    (genlet.ClosedResource, OSError),
+    (genlet.WouldBlock, Exception),
+]
+
+
+@pytest.mark.parametrize(("error", "base"), BASES)
+def test_an_error_is_what_its_documentation_says(
+    error: Type[Exception], base: Type[Exception]
+) -> None:
+    """Each error derives from GenletError and from what a caller would catch already."""
+    assert issubclass(error, genlet.GenletError)
+    assert issubclass(error, base)
+
+
+def test_every_error_is_on_the_face() -> None:
+    """No error that genlet raises has to be imported from a room."""
+    errors = [
+        value
+        for value in vars(genlet.errors).values()
+        if isinstance(value, type) and issubclass(value, Exception)
+    ]
+    assert [error for error in errors if getattr(genlet, error.__name__) is not error] == []
+
+
+@pytest.mark.parametrize("ending", [genlet.Cancelled, genlet.GreenletExit, genlet.Timeout])
+def test_what_ends_a_greenthread_is_no_exception(ending: Type[BaseException]) -> None:
+    """``except Exception`` does not swallow a kill, a cancellation or a Timeout."""
+    assert not issubclass(ending, Exception)
+    assert issubclass(genlet.GreenletExit, genlet.Cancelled)
+
+
+@pytest.mark.parametrize("error", [error for error, _ in BASES])
+def test_an_error_survives_pickling_and_copying(error: Type[Exception]) -> None:
+    """An error can be sent to another process and says the same there."""
+    original = error("what happened")
+    for twin in (pickle.loads(pickle.dumps(original)), copy.copy(original)):
+        assert type(twin) is error
+        assert str(twin) == str(original)
+        assert "what happened" in repr(twin)
+
+
+def test_closed_resource_carries_ebadf() -> None:
+    """What was closed is told by the number any other use of a closed descriptor gives."""
+    error = genlet.ClosedResource("gone")
+    assert error.errno == errno.EBADF
+    assert error.strerror == "gone"
+    assert pickle.loads(pickle.dumps(error)).errno == errno.EBADF
+
+
+def test_cancelled_survives_pickling_with_its_reason() -> None:
+    """A cancellation that is a thread's or process' result still says why."""
+    twin = pickle.loads(pickle.dumps(genlet.Cancelled("enough")))
+    assert twin.reason == "enough"
+    assert repr(twin) == "Cancelled('enough')"
+    assert type(pickle.loads(pickle.dumps(genlet.GreenletExit()))) is genlet.GreenletExit
+
+
+def test_end_is_one_object_for_ever() -> None:
+    """``is END`` is true of every copy, pickled ones included."""
+    assert pickle.loads(pickle.dumps(END)) is END
+    assert copy.deepcopy(END) is END
+    assert END is End.END
+    assert repr(END) == "END"
+
+
+def test_a_green_thread_tells_its_name_and_state() -> None:
+    """The repr of a greenthread names it and says what it is doing."""
+    seen: List[str] = []
+
+    def child() -> genlet.Green[None]:
+        seen.append(repr(genlet.getcurrent()))
+        yield from genlet.sleep(1000)
+
+    def main() -> genlet.Green[None]:
+        gt = genlet.spawn(child)
+        gt.name = "child"
+        seen.append(repr(gt))
+        yield from genlet.sleep(0)
+        seen.append(repr(gt))
+        yield from gt.kill()
+        seen.append(repr(gt))
+
+    genlet.run(main)
+    assert seen == [
+        "<GreenThread child not started>",
+        "<GreenThread child running>",
+        "<GreenThread child waits for 1000 seconds to pass>",
+        "<GreenThread child killed>",
+    ]
