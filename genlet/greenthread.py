@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from .abc import Green, green
 from .kernel import (
-    AnyGreenThread,
     ExceptionLike,
     GreenletExit,
     GreenThread,
@@ -84,19 +83,8 @@ def spawn_after_local(
     Source:
         eventlet ``spawn_after_local``.
     """
-    creator = getcurrent()
-    gt = get_scheduler().spawn(fn, args, kwargs, delay=_delay(seconds))
-    creator.link(_drop, gt)
-    gt.link(_unlink_from, creator)
-    return gt
-
-
-def _drop(_creator: AnyGreenThread, gt: AnyGreenThread) -> None:
-    gt.cancel()
-
-
-def _unlink_from(gt: AnyGreenThread, creator: AnyGreenThread) -> None:
-    creator.unlink(_drop, gt)
+    getcurrent()  # outside of a greenthread there is nobody to outlive
+    return get_scheduler().spawn(fn, args, kwargs, delay=_delay(seconds), local=True)
 
 
 def _delay(seconds: float) -> float:

@@ -128,7 +128,7 @@ class TaskGroup(Group):
         cancelled = self.scope.cancel_called
         if self.members:
             self.scope.reason = exc if exc is not None else "the block has ended"
-            self.scope.interrupt_all(self.scope.grace, spread=self.scheduler.abort)
+            self.scope.interrupt_all(self.scope.grace, then=self.scheduler.abort)
         if self.leave(exc):
             exc = None  # the group's own cancellation has done its work
         elif exc is None and self._unjoined and not cancelled and self._on_exit == "raise":

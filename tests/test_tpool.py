@@ -16,6 +16,7 @@ import time
 import traceback
 import warnings
 import weakref
+from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, NoReturn, Optional, Tuple, Type
 
 import pytest
@@ -383,12 +384,33 @@ def test_execute_lets_others_run(pool: ThreadPool, gate: Gate) -> None:
     def main() -> Green[str]:
         gt: genlet.GreenThread[str] = spawn(pool.execute, gate, "through")
         yield from entered(gate)
-        assert gt.waiting_on is not None
-        assert gt.waiting_on.endswith(" to return on a thread")
         gate.open()
         return (yield from gt.wait())
 
     assert genlet.run(main) == "through"
+
+
+def test_execute_names_what_is_waited_for(pool: ThreadPool, gate: Gate) -> None:
+    """Functions go by their name, partials by that of their function, other objects by type."""
+
+    def main() -> Green[List[Optional[str]]]:
+        gts = [
+            spawn(pool.execute, gate),
+            spawn(pool.execute, partial(thread_name)),
+            spawn(pool.execute, thread_name),
+        ]
+        yield from entered(gate)
+        words = [gt.waiting_on for gt in gts]
+        gate.open()
+        for gt in gts:
+            yield from gt.wait()
+        return words
+
+    assert genlet.run(main) == [
+        "Gate to return on a thread",
+        "thread_name to return on a thread",
+        "thread_name to return on a thread",
+    ]
 
 
 def test_execute_interrupted_delivers_its_result_first(pool: ThreadPool, gate: Gate) -> None:
@@ -1222,7 +1244,7 @@ def test_proxy_autowraps_by_type() -> None:
 
 
 def test_proxy_autowraps_by_name() -> None:
-    """Results of the methods named are proxies; None and END among them too, or not at all."""
+    """Results of the methods named are proxies, and so are those of their own."""
 
     def main() -> Green[None]:
         ada: Any = Proxy(Person("Ada"), autowrap_names=("friend",))

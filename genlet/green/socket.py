@@ -76,6 +76,7 @@ from socket import setdefaulttimeout as setdefaulttimeout
 from socket import timeout as timeout
 from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple, Type, TypeVar, Union, overload
 
+from .._compat import IS_PYPY
 from ..abc import Green, green
 from ..kernel import NOBODY, Descriptor, Direction, checkpoint, fault, get_scheduler, sleep
 
@@ -93,6 +94,9 @@ Address = Any
 # a peer that is always ready may not keep everybody else waiting.  Letting others run costs about
 # 0.5 µs, so this makes it 1 % of a receive.
 BURST = 64
+
+# The most that is given to one send.  PyPy copies all that it is given, each time.
+CHUNK: Optional[int] = 65536 if IS_PYPY else None
 
 CONNECTING = (errno.EINPROGRESS, errno.EALREADY, errno.EINTR, getattr(errno, "WSAEWOULDBLOCK", -1))
 
@@ -192,8 +196,8 @@ class socket:
                     if reader.hint and 0 < len(data) < bufsize and not flags:
                         reader.ready = False
                     return data
-            if not bufsize:  # nothing to wait for
-                return self._recv(0, flags)
+            if not bufsize:
+                return b""  # without asking the system, as the standard library does
             self._credit = BURST
             if timeout is not None or reader.gt is not NOBODY:
                 yield from reader.wait(timeout, _timed_out())
@@ -338,7 +342,7 @@ class socket:
                     self._credit = BURST
                     yield from checkpoint()
                 try:
-                    sent = self._send(rest, flags)
+                    sent = self._send(rest[:CHUNK], flags)
                 except BlockingIOError:
                     if timeout == 0:
                         raise

@@ -13,7 +13,7 @@
 #   cancel       scopes and interrupts: how anything is cancelled; timeout: eventlet's Timeout
 #   group        greenthreads with an owner
 #   greenthread  the generator and what became of it
-#   wakeup       how other threads and signal handlers come in
+#   wakeup       how other threads come in; signals: Ctrl-C and what else interrupts the poller
 #   context      which scheduler runs in this thread
 #   instruments  telling observers; report: telling people
 #

@@ -29,6 +29,7 @@ from typing import (
     Iterable,
     List,
     Optional,
+    Tuple,
     Type,
     Union,
 )
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from .timeout import Timeout
 
 ACTIVE, SOFT, HARD = 0, 1, 2
+ADDRESSED = "_genlet_addressed"  # the attribute of an exception that says to whom it was delivered
 
 ExceptionLike = Union[BaseException, Type[BaseException]]
 """What may be given to be raised: an instance, or a class that takes no arguments."""
@@ -64,8 +66,6 @@ class Cancelled(BaseException):
         origin: The greenthread whose failure was the reason, or the exception that ended the
             greenthread one waited for; None for neither.
     """
-
-    target: Optional[AnyGreenThread] = None  # the greenthread it was delivered to
 
     def __init__(
         self,
@@ -278,16 +278,18 @@ class CancelScope:
             raise
 
     def interrupt_all(
-        self, grace: float, spread: Optional[Callable[[List[AnyGreenThread]], None]] = None
+        self, grace: float, then: Optional[Callable[[List[AnyGreenThread]], None]] = None
     ) -> None:
         """Cancel with *grace*, whatever the scope's own; a scope already cancelled stays as it is.
 
         Args:
-            spread: What to do with those inside, each before those of the groups it owns, once they
+            then: What to do with those inside, each before those of the groups it owns, once they
                 are marked; None pokes them.
         """
         if self.state:
             return
+        if self.group is not None:
+            self.group.alert = True
         holder = self.gt if self.gt is not None else self._first_member()
         if holder is None:
             self.state = HARD if grace == 0 else SOFT
@@ -302,7 +304,7 @@ class CancelScope:
             self.state = SOFT
             if grace != inf:
                 scheduler.timers.add(scheduler.clock() + grace, self)
-        self._spread(poke_all if spread is None else spread)
+        self.spread(poke_all if then is None else then)
 
     def harden(self) -> None:
         """End the grace of a cancelled scope now."""
@@ -311,7 +313,7 @@ class CancelScope:
             holder = self.gt if self.gt is not None else self._first_member()
             if holder is not None:
                 holder.scheduler.timers.cancel(self)
-                self._spread(poke_all)
+                self.spread(poke_all)
 
     def expire(self) -> None:
         """The deadline or the end of the grace has come."""
@@ -323,8 +325,8 @@ class CancelScope:
     def _first_member(self) -> Optional[AnyGreenThread]:
         return next(iter(self.group.members), None) if self.group is not None else None
 
-    def _spread(self, spread: Callable[[List[AnyGreenThread]], None]) -> None:
-        """Mark everybody inside, and *spread* the word.
+    def spread(self, then: Callable[[List[AnyGreenThread]], None]) -> None:
+        """Mark everybody inside, and *then* do something with them.
 
         An explicit stack: groups may be nested deeper than Python's recursion goes.
         """
@@ -334,6 +336,7 @@ class CancelScope:
             inside.append(self.gt)
             for group in self.gt.groups or ():
                 if encloses(self, group.scope):
+                    group.alert = True
                     stack.extend(group.members)
         elif self.group is not None:
             stack.extend(self.group.members)
@@ -342,10 +345,11 @@ class CancelScope:
             gt = stack.pop()
             inside.append(gt)
             for group in gt.groups or ():
+                group.alert = True
                 stack.extend(reversed(list(group.members)))
         for gt in inside:
             gt.attention = True
-        spread(inside)
+        then(inside)
 
 
 class FailScope(CancelScope):
@@ -432,12 +436,12 @@ def interrupt(
     """
     if gt.scheduler is not here.scheduler:
         raise WrongThread(f"{gt!r} is interrupted from a thread that does not run its kernel")
-    if force:
-        condemn(gt)
     if gt.interrupts is None:
         gt.interrupts = []
     gt.interrupts.append(what)
     gt.attention = True
+    if force:
+        condemn(gt)
     poke(gt, front=front)
 
 
@@ -455,7 +459,7 @@ def condemn(gt: AnyGreenThread) -> None:
         gt.scope = root
     else:
         outermost.parent = root
-    gt.attention = True
+    root.spread(lambda inside: poke_all(inside[1:]))  # what it owns; itself is for the caller
 
 
 Found = Union[Interrupt, CancelScope]
@@ -494,17 +498,41 @@ def commit(gt: AnyGreenThread, found: Found) -> BaseException:
         if found.timeout is not None:
             found.timeout.fired = None
         exc = fresh(found.exc)
-        if gt.delivered is None:
-            gt.delivered = []
-        gt.delivered.append(exc)
+        if found.timeout is None:  # one that a Timeout ends has failed
+            address(exc, gt)
         return exc
     if found.state == SOFT:
         if gt.told is None:
             gt.told = []
         gt.told.append(found)
-    cancelled = Cancelled(found.reason, scope=found, origin=found.origin)
-    cancelled.target = gt
+    # The root scope is cancelled by the end of the run, which is a kill to those it meets.
+    kind = GreenletExit if found is gt.scheduler.root.scope else Cancelled
+    cancelled = kind(found.reason, scope=found, origin=found.origin)
+    address(cancelled, gt)
     return cancelled
+
+
+def address(exc: BaseException, gt: AnyGreenThread) -> None:
+    """Note on *exc* that it is delivered to *gt*: ending with this very object is no failure.
+
+    On the exception, since the greenthread must not keep every exception it has survived alive,
+    with all the frames it has passed.
+    """
+    others = [one for one in getattr(exc, ADDRESSED, ()) if one.gen is not None]
+    try:
+        setattr(exc, ADDRESSED, (*others, gt))
+    except AttributeError:
+        pass  # an exception with slots: ending with it counts as failing
+
+
+def was_addressed(exc: BaseException, gt: AnyGreenThread) -> bool:
+    """Whether *exc* was delivered to *gt*, which has ended with it; that is forgotten now."""
+    addressed: Tuple[AnyGreenThread, ...] = getattr(exc, ADDRESSED, ())
+    others = tuple(one for one in addressed if one is not gt)
+    if len(others) == len(addressed):
+        return False
+    setattr(exc, ADDRESSED, others)
+    return True
 
 
 def covered(gt: AnyGreenThread, found: Found) -> List[Group]:

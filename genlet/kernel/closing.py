@@ -2,8 +2,8 @@
 
 # The order of events: main has ended; everybody else is interrupted once and has `grace` seconds to
 # clean up; then every suspension is refused.  Who swallows a hundred refusals does not listen, and
-# is left over; so is who cannot be interrupted, a wait for a thread, when as much time again has
-# passed.  What is left over is closed, newest first, and reported.
+# is left over; so is who cannot be interrupted, a wait for a thread, once nobody else can go on.
+# What is left over is closed, newest first, and reported.
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Closing:
         root.scope.reason = "the run has ended"
         root.alert = True
         root.scope.interrupt_all(self._grace)
-        scheduler.timers.add(scheduler.clock() + 2 * self._grace, self)
+        scheduler.timers.add(scheduler.clock() + self._grace, self)
 
     def expire(self) -> None:
         self.overtime = True
@@ -81,6 +81,7 @@ class Closing:
             gt.gen = None
             gt.error = GeneratorExit()
             gt.traceback = None
+            gt.ended_as_told = True
             scheduler.current = gt
             for _ in range(PATIENCE):  # it may suspend in its cleanup: that is refused as well
                 try:

@@ -6,25 +6,19 @@ from time import monotonic
 from typing import (
     TYPE_CHECKING,
     Callable,
-    List,
     Optional,
     Sequence,
-    Tuple,
     TypeVar,
     Union,
-    cast,
 )
 
 from ..abc import Green
-from .cancel import Interrupt, interrupt
 from .context import here
 from .pollers import choose
 from .report import not_callable
 from .scheduler import Orphaned, Scheduler
 
 if TYPE_CHECKING:
-    from types import FrameType, ModuleType
-
     from typing_extensions import ParamSpec
 
     from ..abc import Clock, Excepthook, Instrument, Poller, ReadyQueue
@@ -121,21 +115,21 @@ class Runner:
         )
         here.scheduler = scheduler
         inherited, here.inherited = here.inherited, False
+        if scheduler.instruments is not None:
+            scheduler.instruments.tell("before_run")
         try:
             gt = scheduler.spawn(main, args, kwargs, verb="run")
         except BaseException:
-            self._finish(scheduler, None)
+            self._finish(scheduler)
             here.inherited = inherited
             raise
         gt.site = None
         gt.name = "main"
         scheduler.main = gt
-        signals = Signals(scheduler)
         try:
-            signals.install()
-            if scheduler.instruments is not None:
-                scheduler.instruments.tell("before_run")
+            scheduler.signals.install()
             scheduler.loop()
+            scheduler.wakeup.run_calls()  # Ctrl-C in the last step of all
         except Orphaned as orphaned:
             if orphaned.error is not None:
                 raise orphaned.error from None
@@ -145,7 +139,7 @@ class Runner:
             ) from None
         finally:
             if not scheduler.orphan:
-                self._finish(scheduler, signals)
+                self._finish(scheduler)
         if scheduler.closing.late_exit is not None:
             raise scheduler.closing.late_exit
         error = gt.error
@@ -154,7 +148,7 @@ class Runner:
         try:
             raise error.with_traceback(gt.traceback)
         finally:
-            del error, gt, scheduler, signals
+            del error, gt, scheduler
 
     def _poller(self) -> Poller:
         hub = self.hub
@@ -162,7 +156,7 @@ class Runner:
             hub = _default_hub
         return choose(hub) if hub is None or isinstance(hub, str) else hub
 
-    def _finish(self, scheduler: Scheduler, signals: Optional[Signals]) -> None:
+    def _finish(self, scheduler: Scheduler) -> None:
         """Take everything down, whatever has happened."""
         with scheduler.wakeup.lock:
             scheduler.closed = True
@@ -171,8 +165,7 @@ class Runner:
                 scheduler.closing.give_up()  # something was raised in the middle of the loop
             scheduler.closing.close_leftovers()
         finally:
-            if signals is not None:
-                signals.restore()
+            scheduler.signals.restore()
             scheduler.wakeup.close()
             scheduler.hub.clear()
             scheduler.hub.poller.close()
@@ -208,125 +201,3 @@ def run(main: Callable[P, Green[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
     # Not a call of Runner().run(): it would stand in every traceback and in the spawn site.
     runner = Runner()
     return runner.run(main, *args, **kwargs)
-
-
-SIGINT = 2  # on every platform; signal.SIGINT is an Enum member, and those convert slowly
-
-
-def _signal(signal: ModuleType) -> Callable[[int, Callable[..., object]], object]:
-    """Return ``signal.signal`` without its conversions to Enum members, which cost 2 µs a call."""
-    function: Callable[[int, Callable[..., object]], object] = signal.signal
-    return getattr(function, "__wrapped__", function)
-
-
-def _getsignal(signal: ModuleType) -> Callable[[int], object]:
-    """Return ``signal.getsignal`` in the same way."""
-    function: Callable[[int], object] = signal.getsignal
-    return getattr(function, "__wrapped__", function)
-
-
-class Signals:
-    """Ctrl-C, and the wakeup descriptor that makes any signal interrupt the poller.
-
-    Installed only in the main thread, where Python runs signal handlers.  Ctrl-C is taken over only
-    from Python's own default handler.
-    """
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler: Scheduler = scheduler
-        self._before: Optional[Callable[..., object]] = None  # the SIGINT handler found
-        self._wakeup_before: Optional[int] = None
-        self._pending: Optional[Interrupt] = None  # the last Ctrl-C, until main has got it
-
-    def install(self) -> None:
-        import signal
-
-        if _getsignal(signal)(SIGINT) is signal.default_int_handler:
-            try:
-                _signal(signal)(SIGINT, self._on_sigint)
-            except ValueError:
-                return  # not the main thread: no handler ever runs here
-            self._before = signal.default_int_handler
-        self._scheduler.before_blocking = self._before_blocking
-        self._scheduler.signals_may_wake = self._handlers_installed
-
-    def restore(self) -> None:
-        import signal
-
-        if self._wakeup_before is not None:
-            signal.set_wakeup_fd(self._wakeup_before)
-        if self._before is not None and _getsignal(signal)(SIGINT) == self._on_sigint:
-            _signal(signal)(SIGINT, self._before)
-
-    def _before_blocking(self) -> None:
-        import signal
-
-        wakeup = self._scheduler.wakeup
-        try:
-            self._wakeup_before = signal.set_wakeup_fd(-1)
-        except ValueError:
-            return  # not the main thread
-        wakeup.open()
-        signal.set_wakeup_fd(wakeup.write_fd, warn_on_full_buffer=False)
-
-    def _handlers_installed(self) -> bool:
-        """Whether a handler of the application's own might wake somebody."""
-        import signal
-
-        if self._wakeup_before is None:
-            try:
-                signal.set_wakeup_fd(signal.set_wakeup_fd(-1))
-            except ValueError:
-                return False  # not the main thread: no handler ever runs here
-        for number in signal.valid_signals():
-            handler = signal.getsignal(number)
-            if callable(handler) and handler not in (signal.default_int_handler, self._on_sigint):
-                return True
-        return False
-
-    def _on_sigint(self, number: int, frame: Optional[FrameType]) -> None:
-        """Ctrl-C: once for main to handle, twice for those who do not want to wait for that.
-
-        This runs between two bytecodes of anything, so the kernel's structures are left to the
-        loop; only the second Ctrl-C over a program that never comes back to it is raised here.
-        """
-        scheduler = self._scheduler
-        main = scheduler.main
-        pending = self._pending
-        waiting = pending is not None and main is not None and self._undelivered(main, pending)
-        if main is None or main.dead or (waiting and not _in_user_code(frame)):
-            scheduler.wakeup.calls.append((self._cancel_everything, ()))
-        elif waiting:
-            raise KeyboardInterrupt
-        else:
-            self._pending = Interrupt(KeyboardInterrupt)
-            scheduler.wakeup.calls.append((interrupt, (main, self._pending)))
-        # The wakeup descriptor, where it is open, has rung by itself.
-
-    def _undelivered(self, main: AnyGreenThread, pending: Interrupt) -> bool:
-        calls = cast("List[Tuple[object, Tuple[object, ...]]]", list(self._scheduler.wakeup.calls))
-        if any(args and args[-1] is pending for _, args in calls):
-            return True
-        return main.fault is not None or pending in (main.interrupts or ())
-
-    def _cancel_everything(self) -> None:
-        scheduler = self._scheduler
-        scope = scheduler.root.scope
-        if scheduler.main is not None and scheduler.main.dead:
-            scheduler.closing.late_exit = KeyboardInterrupt()
-        scope.reason = "Ctrl-C"
-        scope.interrupt_all(0)
-        scope.harden()
-
-
-def _in_user_code(frame: Optional[FrameType]) -> bool:
-    """Whether *frame* is inside the step of a greenthread and in code that is not genlet's."""
-    package = __name__.partition(".")[0]
-    if frame is None or frame.f_globals.get("__name__", "").partition(".")[0] == package:
-        return False
-    outer: Optional[FrameType] = frame
-    while outer is not None:
-        if outer.f_code is Scheduler.loop.__code__:
-            return True
-        outer = outer.f_back
-    return False

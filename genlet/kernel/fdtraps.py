@@ -170,6 +170,7 @@ class FdWait(Suspension):
 
     def fail(self, exc: BaseException) -> None:
         self.gt.fault = exc
+        self.gt.attention = True
         self._settle()
 
     def _settle(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
+    Deque,
     Dict,
     Generic,
     List,
@@ -64,7 +66,7 @@ class GreenThread(Generic[T]):
         "_title",
         "_waiters",
         "attention",
-        "delivered",
+        "ended_as_told",
         "error",
         "fault",
         "gen",
@@ -85,7 +87,9 @@ class GreenThread(Generic[T]):
     )
 
     value: T  # set when the generator returns
-    traceback: Optional[TracebackType]  # set together with the error
+    # Set together with the error:
+    traceback: Optional[TracebackType]
+    ended_as_told: bool  # with the very exception that was delivered to it
     site: Optional[CodeType]  # who spawned it: the code, and the place in it
     site_lasti: int
 
@@ -113,8 +117,7 @@ class GreenThread(Generic[T]):
         self.groups: Optional[List[Group]] = None
         self.interrupts: Optional[List[Interrupt]] = None
         self.told: Optional[List[CancelScope]] = None
-        self.delivered: Optional[List[BaseException]] = None
-        self._links: Optional[List[Link]] = None
+        self._links: Optional[Deque[Link]] = None
         self._waiters: Optional[Waiters[None]] = None
         self.error: Optional[BaseException] = None
 
@@ -153,7 +156,7 @@ class GreenThread(Generic[T]):
         error = self.error
         if error is None:
             return self.value
-        if isinstance(error, Cancelled) and error.target is self:
+        if self.ended_as_told and isinstance(error, Cancelled):
             raise GreenletExit(error.reason, origin=error)
         try:
             raise error.with_traceback(self.traceback)
@@ -170,16 +173,6 @@ class GreenThread(Generic[T]):
         """Whether it has begun to run."""
         trap = self.trap
         return trap is None or not trap.unstarted or self.scheduler.current is self
-
-    @property
-    def ended_as_told(self) -> bool:
-        """Whether it ended with the very exception that was delivered to it."""
-        error = self.error
-        if error is None:
-            return False
-        if isinstance(error, Cancelled) and error.target is self:
-            return True
-        return self.delivered is not None and any(error is one for one in self.delivered)
 
     def __bool__(self) -> bool:
         return self.gen is not None and self.started
@@ -262,7 +255,7 @@ class GreenThread(Generic[T]):
             fn(self, *args, **kwargs)
             return
         if self._links is None:
-            self._links = []
+            self._links = deque()
         self._links.append((fn, args, kwargs))
 
     def unlink(
@@ -281,17 +274,24 @@ class GreenThread(Generic[T]):
     @property
     def observed(self) -> bool:
         """Whether somebody waits for it or is linked to it, or its group takes its errors."""
-        return bool(self._waiters) or bool(self._links) or self.group.answers
+        if self._waiters or self.group.answers:
+            return True
+        return self._links is not None and any(link[0] is not drop for link in self._links)
 
     def settle(self) -> None:
         """Tell links and waiters of the end; called once by the scheduler."""
-        links, self._links = self._links, None
+        links = self._links
         waiters, self._waiters = self._waiters, None
-        for fn, args, kwargs in links or ():
-            try:
-                fn(self, *args, **kwargs)
-            except Exception as exc:
-                self.scheduler.report_call(fn, exc)
+        if links:
+            scheduler = self.scheduler
+            current, scheduler.current = scheduler.current, None  # a link runs in no greenthread
+            while links:  # one may take back another
+                fn, args, kwargs = links.popleft()
+                try:
+                    fn(self, *args, **kwargs)
+                except BaseException as exc:
+                    scheduler.report_call(fn, exc)
+            scheduler.current = current
         if waiters is not None:
             waiters.wake_all(None)
 
@@ -391,9 +391,10 @@ class GreenThread(Generic[T]):
 
     def __repr__(self) -> str:
         if self.gen is None:
-            state = "failed" if self.error is not None and not self.ended_as_told else "ended"
-            if self.ended_as_told:
-                state = "killed"
+            if self.error is None:
+                state = "ended"
+            else:
+                state = "killed" if self.ended_as_told else "failed"
         elif self._running:
             state = "running"
         elif not self.started:
@@ -426,6 +427,11 @@ class Throwing:
         gt.steps = self.around
         assert gt.gen is not None
         return cast(T, self.around.run(gt.gen.throw, self.exc))
+
+
+def drop(_creator: AnyGreenThread, gt: AnyGreenThread) -> None:
+    """End *gt*, which was to start only while its creator lives: the kernel's own link."""
+    gt.cancel()
 
 
 class Joining(Wait[None]):

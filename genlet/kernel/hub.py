@@ -330,6 +330,7 @@ class Descriptor(Entry):
             gt = side.gt
             if gt is not NOBODY and gt.trap is side:
                 gt.fault = closed(self.fd)
+                gt.attention = True
                 side.settle(gt)
         super().close()
 

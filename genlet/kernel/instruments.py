@@ -102,6 +102,8 @@ class ObservedSteps:
         self.around: Steps = gt.steps
 
     def run(self, fn: Callable[..., T], /, *args: Any) -> T:
+        if self.gt.gen is None:
+            return self.around.run(fn, *args)  # it ended before its turn came
         self.instruments.tell("before_step", self.gt)
         try:
             return self.around.run(fn, *args)

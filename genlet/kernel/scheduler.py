@@ -19,12 +19,13 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from types import GeneratorType
 from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
+    Deque,
     Dict,
     List,
     Optional,
@@ -48,18 +49,22 @@ from .cancel import (
     due,
     interrupt,
     interrupted_now,
+    was_addressed,
 )
 from .closing import PATIENCE, Closing
 from .context import here
-from .greenthread import GreenThread
+from .greenthread import GreenThread, Throwing, drop
 from .group import Group
 from .hub import Hub
 from .instruments import Instruments, ObservedSteps
+from .signals import Signals
 from .timers import Timers
 from .traps import UNSTARTED, Held, Pause, Suspension, Unstarted
 from .wakeup import Order, Wakeup
 
 if TYPE_CHECKING:
+    from types import CodeType, TracebackType
+
     from ..abc import Clock, Excepthook, Instrument, Poller, ReadyQueue
     from .greenthread import AnyGreenThread
 
@@ -116,10 +121,8 @@ class Scheduler:
         self.orphan: bool = False  # this is a forked child's copy
         self.aborting: Optional[Dict[AnyGreenThread, bool]] = None
         self._external: Optional[AnyGreenThread] = None
-        # The driver's: whether a signal handler may wake somebody, and what must be done before the
-        # loop blocks for the first time.
-        self.signals_may_wake: Callable[[], bool] = bool
-        self.before_blocking: Callable[[], object] = bool
+        self.signals: Signals = Signals(self)
+        self._ends: Deque[HeldEnd] = deque()
 
         self.instruments: Optional[Instruments] = None
         if instruments:
@@ -137,6 +140,7 @@ class Scheduler:
         kwargs: Dict[str, Any],
         group: Optional[Group] = None,
         delay: Optional[float] = None,
+        local: bool = False,
         depth: int = 2,
         verb: str = "spawn",
     ) -> GreenThread[T]:
@@ -145,6 +149,7 @@ class Scheduler:
         Args:
             group: Who owns it; None is the run's root group.
             delay: Seconds until it becomes runnable, None for at once.
+            local: Drop it if the spawner has ended by then.
             depth: How many calls up the line stands that is to be remembered as the spawner's.
             verb: What the errors call this.
         """
@@ -170,16 +175,16 @@ class Scheduler:
         caller = sys._getframe(depth)
         gt.site, gt.site_lasti = caller.f_code, caller.f_lasti
         group.members[gt] = None
-        if group.alert:
-            self._look_around(gt)
         if self.instruments is not None:
             self._observe(gt)
+        if group.alert:
+            self._look_around(gt)
         if gt.gen is None:
             pass  # the group is past taking new members: it has ended already
         elif delay is None:
             self.append(gt)
         else:
-            gt.trap = DelayedStart(gt, delay)
+            gt.trap = DelayedStart(gt, delay, self.current if local else None)
         return gt
 
     def _look_around(self, gt: AnyGreenThread) -> None:
@@ -309,13 +314,13 @@ class Scheduler:
             if gt.trap is not None and gt.trap.external:
                 self._external = gt
                 return True
-        return self.signals_may_wake()  # last, for it asks about sixty signals
+        return self.signals.may_wake()  # last, for it asks about sixty signals
 
     def _first_wait(self, timeout: Optional[float]) -> List[Tuple[int, int]]:
         """The poller's wait, until the first that blocks: signals must be able to interrupt that."""
         if timeout == 0:
             return self.hub.poller.wait(timeout)
-        self.before_blocking()
+        self.signals.before_blocking()
         wait = self.hub.poller.wait
         self.wait = wait if self.instruments is None else self.instruments.wait(wait)
         if self.ready or self.wakeup.calls:
@@ -394,6 +399,7 @@ class Scheduler:
         if isinstance(trap, Suspension):
             trap.gt = gt
             gt.fault = exc
+            gt.attention = True
             self.append(gt)
         else:
             hint = ": did you write 'yield' for 'yield from'?" if hasattr(trap, "send") else ""
@@ -460,7 +466,13 @@ class Scheduler:
         if not isinstance(held, Held) or any(group.members for group in held.groups):
             return
         if isinstance(held, HeldEnd):
-            held.release()
+            # One after the other: each may be the last member of a group that holds the next.
+            ends = self._ends
+            ends.append(held)
+            if len(ends) == 1:
+                while ends:
+                    ends[0].release()
+                    ends.popleft()
             return
         gt.trap = None
         trap = held.trap
@@ -510,20 +522,23 @@ class Scheduler:
         gt.gen = None
         gt.value = value
         gt.parent = None
-        gt.trap = None
+        if gt is self.current or not (gt.trap is not None and gt.trap.unstarted):
+            gt.trap = None  # else it stays: this is how one knows that it never started
         gt.scope = None
         if error is not None:
             gt.error = error
-            traceback = error.__traceback__
-            # Without the loop's own frame, and kept: whoever waits raises it with this one.
-            gt.traceback = traceback.tb_next if traceback is not None else None
-            error.__traceback__ = gt.traceback
+            gt.ended_as_told = was_addressed(error, gt)
+            # Kept: whoever waits raises it with this one.
+            error.__traceback__ = gt.traceback = without_kernel(error.__traceback__)
             self._report(gt, error)
         gt.settle()
         if self.instruments is not None:
             self.instruments.tell("finished", gt)
         gt.group.ended(gt)
         if gt is self.main:
+            for what in gt.interrupts or ():
+                if isinstance(what.exc, type) and issubclass(what.exc, KeyboardInterrupt):
+                    self.closing.late_exit = KeyboardInterrupt()  # it came in main's last step
             self.closing.begin()
 
     def _report(self, gt: AnyGreenThread, error: BaseException) -> None:
@@ -544,7 +559,10 @@ class Scheduler:
 
     def report_call(self, fn: object, exc: BaseException) -> None:
         """Report an error of a plain function that the kernel called."""
-        report.print_call_error(fn, exc)
+        if isinstance(exc, (KeyboardInterrupt, SystemExit)):
+            self._surface(exc)
+        else:
+            report.print_call_error(fn, exc)
 
     def everybody(self) -> List[AnyGreenThread]:
         """Return every live greenthread, each before those of the groups it owns."""
@@ -564,27 +582,41 @@ class Scheduler:
         if self.current is not None:
             self.current.attention = True
         self.wakeup.lock = type(self.wakeup.lock)()
+        self.signals.restore()
         self.wakeup.close()
         self.hub.poller.close()
         self.hub.clear()
 
 
 class DelayedStart(Unstarted):
-    """Spawned, and to become runnable when its time has come."""
+    """Spawned, and to become runnable when its time has come.
 
-    __slots__ = ("timer",)
+    Args:
+        creator: Who must still be there then, None for nobody.
+    """
 
-    def __init__(self, gt: AnyGreenThread, delay: float) -> None:
+    __slots__ = ("creator", "timer")
+
+    def __init__(
+        self, gt: AnyGreenThread, delay: float, creator: Optional[AnyGreenThread]
+    ) -> None:
         self.gt = gt
+        self.creator: Optional[AnyGreenThread] = creator
         self.timer: int = 0
+        if creator is not None:
+            creator.link(drop, gt)
         scheduler = gt.scheduler
         scheduler.timers.add(scheduler.clock() + delay, self)
 
     def disarm(self) -> bool:
         self.gt.scheduler.timers.cancel(self)
+        if self.creator is not None:
+            self.creator.unlink(drop, self.gt)
         return True
 
     def expire(self) -> None:
+        if self.creator is not None:
+            self.creator.unlink(drop, self.gt)
         self.gt.trap = UNSTARTED
         self.gt.scheduler.append(self.gt)
 
@@ -616,6 +648,27 @@ class HeldEnd(Held):
             elif late is not None:
                 gt.scheduler.tell_hook(gt, late)
         gt.scheduler.end(gt, self.value if error is None else None, error)
+
+
+def without_kernel(traceback: Optional[TracebackType]) -> Optional[TracebackType]:
+    """Return *traceback* from where the greenthread's own function begins."""
+    while traceback is not None and traceback.tb_frame.f_code in STEPPERS:
+        traceback = traceback.tb_next
+    return traceback
+
+
+# What stands between the loop and a greenthread's function.  PyPy's Context.run is a Python one.
+STEPPERS: List[Optional[CodeType]] = [
+    getattr(function, "__code__", None)
+    for function in (
+        Scheduler.loop,
+        Scheduler._attend,
+        Scheduler._step_now,
+        ObservedSteps.run,
+        Throwing.run,
+        Context.run,
+    )
+]
 
 
 class Orphaned(BaseException):

@@ -281,6 +281,7 @@ class Wait(Suspension, Generic[T]):
         if gt is NOBODY or gt.trap is not self:
             return False
         gt.fault = fresh(exc)
+        gt.attention = True  # for green code that yields the wait by itself and does not look
         self._settle(gt)
         return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from _thread import RLock, allocate_lock, get_ident
 from collections import deque
+from contextvars import copy_context
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -111,7 +112,7 @@ class Wakeup(Entry):
             fn, args = calls.popleft()
             try:
                 fn(*args)
-            except Exception as exc:
+            except BaseException as exc:
                 self.scheduler.report_call(fn, exc)
 
     def close(self) -> None:
@@ -185,10 +186,11 @@ class Portal:
         if get_ident() == self._thread:
             raise RuntimeError("Portal.run is for other threads: here, drive it with 'yield from'")
         order: Order[T] = Order()
+        context = copy_context()  # the caller's, for the greenthread to start from
 
         def start() -> None:
             try:
-                gt = self._scheduler.spawn(fn, args, kwargs)
+                gt = context.run(self._scheduler.spawn, fn, args, kwargs)
             except BaseException as exc:
                 order.settle(exc)
             else:

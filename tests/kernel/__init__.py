@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Callable, List, NoReturn, Optional, Tuple, TypeVar
 
-from genlet.kernel import GreenThread, Runner, Wait
+from genlet.kernel import AnyGreenThread, Runner, Wait, sleep
 
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec
@@ -56,7 +56,7 @@ def simulate(main: Callable[P, Green[T]], /, *args: P.args, **kwargs: P.kwargs) 
     return VirtualTime().runner().run(main, *args, **kwargs)
 
 
-def outcome(gt: GreenThread[object]) -> Green[Optional[BaseException]]:
+def outcome(gt: AnyGreenThread) -> Green[Optional[BaseException]]:
     """Wait for the end of *gt*, and return the error it ended with, None if it returned."""
     try:
         yield from gt.wait()
@@ -68,3 +68,9 @@ def outcome(gt: GreenThread[object]) -> Green[Optional[BaseException]]:
 def forever() -> Wait[None]:
     """Return a wait that only an interruption ends."""
     return Wait(None, "the end of time", timeout=inf)
+
+
+def settle() -> Green[None]:
+    """Let everybody run until they wait, those that they spawn included."""
+    for _ in range(10):
+        yield from sleep(0)

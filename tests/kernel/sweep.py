@@ -34,9 +34,7 @@ class Aim(Protocol):
     def __call__(self, gt: GreenThread[T], /) -> GreenThread[T]: ...
 
 
-def sweep(
-    scenario: Callable[[Aim], Green[object]], *, exc: ExceptionLike = GreenletExit
-) -> int:
+def sweep(scenario: Callable[[Aim], Green[object]], *, exc: ExceptionLike = GreenletExit) -> int:
     """Run *scenario* once for every moment of every suspension of its victim.
 
     ::
@@ -49,9 +47,9 @@ def sweep(
 
         assert sweep(scenario) > 0
 
-    In the k-th run for a moment the victim is interrupted at its k-th suspension; the last run is the
-    one in which it ends before that.  (Its end counts as one more suspension, where an interruption
-    must do nothing.)  A scenario may aim again: the last one aimed at is the victim.
+    In the k-th run for a moment the victim is interrupted at its k-th suspension; the last run is
+    the one in which it ends before that.  (Its end counts as one more suspension, where an
+    interruption must do nothing.)  A scenario may aim again: the last one aimed at is the victim.
 
     Every run also checks that the scenario leaves no other greenthread and no timer behind.  One
     that hangs because something was lost ends with Deadlock.

@@ -10,7 +10,7 @@ import threading
 import traceback
 from pathlib import Path
 from textwrap import dedent
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, cast
 
 import pytest
 
@@ -50,13 +50,12 @@ def spin(seconds):
 """
 
 
-def script(body: str) -> "subprocess.CompletedProcess[str]":
+def script(body: str) -> subprocess.CompletedProcess[str]:
     """Run *body*, which may be interrupted, in a process of its own."""
     return subprocess.run(
         [sys.executable, "-c", PRELUDE + dedent(body)],
         cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=20,
     )
@@ -70,8 +69,7 @@ def said(body: str, *, code: int = 0) -> List[str]:
 
 
 def noop() -> Green[None]:
-    return
-    yield  # type: ignore[unreachable]
+    yield from ()
 
 
 # ---- outcomes -------------------------------------------------------------------------------------
@@ -129,8 +127,8 @@ def test_run_leaves_nothing_when_main_fails_at_once() -> None:
     """An error before the first suspension is main's outcome like any other."""
 
     def main() -> Green[None]:
+        yield from noop()
         raise LookupError
-        yield  # type: ignore[unreachable]
 
     for _ in range(2):
         with pytest.raises(LookupError):
@@ -199,7 +197,7 @@ REFUSED: Dict[str, Callable[[], object]] = {
 def test_run_of_what_is_not_green_raises_type_error(text: str) -> None:
     """The error says what was given and what to write, and the thread is free again."""
     with pytest.raises(TypeError, match=text):
-        genlet.run(REFUSED[text]())  # type: ignore[arg-type]
+        genlet.run(cast(Any, REFUSED[text]()))
     assert genlet.run(noop) is None
 
 
@@ -221,8 +219,7 @@ def test_a_runner_given_an_instance_is_used_up(given: str) -> None:
     """A poller or a queue serves one run; the second is refused before anything is called."""
     from collections import deque
 
-    queue: Any = deque()
-    runner = Runner(hub=choose()) if given == "hub" else Runner(ready=queue)
+    runner = Runner(hub=choose()) if given == "hub" else Runner(ready=deque())
     assert runner.run(noop) is None
     with pytest.raises(RuntimeError) as caught:
         runner.run(noop)
@@ -334,10 +331,9 @@ def test_one_that_was_never_started_never_runs() -> None:
         yield from genlet.sleep(0)
 
     def main() -> Green[None]:
-        genlet.spawn(child).link(lambda gt: ran.append("link"))
+        genlet.spawn(child).link(lambda _: ran.append("link"))
         genlet.spawn_after(1000, child)
-        return
-        yield  # type: ignore[unreachable]
+        yield from noop()
 
     genlet.run(main)
     assert ran == ["link"]
@@ -683,7 +679,7 @@ def test_ctrl_c_breaks_a_loop_that_never_waits_while_closing() -> None:
 
 def test_the_handler_of_sigint_and_the_wakeup_descriptor_are_restored() -> None:
     """After a run the process' signals are as they were before it, whoever set them."""
-    assert said("""
+    lines = said("""
         def main():
             say(signal.getsignal(signal.SIGINT) is before)
             yield from genlet.sleep(0.001)
@@ -697,7 +693,8 @@ def test_the_handler_of_sigint_and_the_wakeup_descriptor_are_restored() -> None:
                 genlet.run(main)
                 assert signal.getsignal(signal.SIGINT) is before
                 assert signal.set_wakeup_fd(-1) == fd
-        """) == ["False", "True", "True"] * 2
+        """)
+    assert lines == ["False", "True", "True"] * 2
 
 
 def test_a_handler_of_sigint_that_the_program_set_is_left_alone() -> None:
@@ -979,7 +976,7 @@ def test_a_kernel_is_garbage_when_its_run_has_ended() -> None:
     class Held:
         pass
 
-    def main() -> Green["weakref.ref[Held]"]:
+    def main() -> Green[weakref.ref[Held]]:
         held = Held()
         genlet.spawn(genlet.sleep, 1000)
         yield from genlet.sleep(0.001)

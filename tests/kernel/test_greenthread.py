@@ -50,7 +50,7 @@ def run_collecting(main: Callable[[], Green[object]]) -> List[Tuple[str, BaseExc
     return reported
 
 
-# ---- killing, in each of the five states ----------------------------------------------------------
+# ---- killing, in each of the five states --------------------------------------------------------
 
 
 def test_kill_of_a_parked_victim_runs_victim_then_ready_then_caller() -> None:
@@ -81,7 +81,7 @@ def test_kill_of_an_unstarted_victim_runs_nothing_of_it_but_its_links_and_waiter
     """A greenthread that is killed before its first turn never runs; whoever waits is told."""
     log: Log = []
 
-    def linked(gt: GreenThread[None]) -> None:
+    def linked(_gt: GreenThread[None]) -> None:
         log.append("link")
 
     def waits(gt: GreenThread[None]) -> Green[None]:
@@ -94,18 +94,20 @@ def test_kill_of_an_unstarted_victim_runs_nothing_of_it_but_its_links_and_waiter
         waiter = genlet.spawn(waits, late)
         yield from genlet.sleep(0)
         soon = genlet.spawn(logs, log, "ran")
-        for gt in (late, soon):
-            gt.link(linked)
-            yield from gt.kill()
-            assert gt.dead
+        soon.link(linked)
+        yield from soon.kill()
+        late.link(linked)
+        yield from late.kill()
+        assert soon.dead
+        assert late.dead
         yield from waiter.wait()
 
     genlet.run(main)
-    assert log == ["link", "waiter", "link"]
+    assert log == ["link", "link", "waiter"]
 
 
 def test_kill_of_a_woken_victim_lets_it_have_its_result_first() -> None:
-    """A result that settled first wins; the kill comes at the next suspension, in that very step."""
+    """A result that settled first wins; the kill comes at the next suspension, in that step."""
     log: Log = []
     wait: Wait[str] = Wait(None, "a word")
 
@@ -190,7 +192,7 @@ def test_kill_of_a_finished_victim_changes_nothing() -> None:
     genlet.run(main)
 
 
-# ---- what is raised, and how often ----------------------------------------------------------------
+# ---- what is raised, and how often --------------------------------------------------------------
 
 
 @pytest.mark.parametrize("exc", [GreenletExit, LookupError, LookupError("an instance")])
@@ -218,30 +220,34 @@ def test_kill_takes_a_class_or_an_instance(exc: ExceptionLike) -> None:
 
 
 @pytest.mark.parametrize("exc", [LookupError, LookupError("an instance")])
-def test_waiting_for_an_unstarted_victim_raises_what_it_was_killed_with(exc: ExceptionLike) -> None:
+def test_waiting_for_an_unstarted_victim_raises_what_it_was_killed_with(
+    exc: ExceptionLike,
+) -> None:
     """As if it had been raised at the victim's first line."""
 
     def main() -> Green[None]:
-        for kill in (GreenThread.kill_soon, GreenThread.cancel):
+        for cancel in (False, True):
             gt = genlet.spawn(nothing)
-            kill(gt, exc)
+            (gt.cancel if cancel else gt.kill_soon)(exc)
             error = yield from outcome(gt)
             assert error is exc or type(error) is exc
 
     assert run_collecting(main) == []
 
 
-@pytest.mark.parametrize("verb", ["kill", "kill_soon", "cancel"])
-def test_kill_with_something_that_cannot_be_raised_is_a_type_error(verb: str) -> None:
+def test_kill_with_something_that_cannot_be_raised_is_a_type_error() -> None:
     """The mistake is reported to whoever made it, and the victim goes on."""
+    text = "^{} takes an exception class or instance, not 5$"
 
     def main() -> Green[None]:
         gt = genlet.spawn(nothing)
         wrong: Any = 5
-        with pytest.raises(TypeError, match=f"^{verb} takes an exception class or instance, not 5$"):
-            done = getattr(gt, verb)(wrong)
-            if verb == "kill":
-                yield from done
+        with pytest.raises(TypeError, match=text.format("kill")):
+            yield from gt.kill(wrong)
+        with pytest.raises(TypeError, match=text.format("kill_soon")):
+            gt.kill_soon(wrong)
+        with pytest.raises(TypeError, match=text.format("cancel")):
+            gt.cancel(wrong)
         yield from gt.wait()
 
     genlet.run(main)
@@ -294,7 +300,7 @@ def test_kill_leaves_cleanup_free_to_wait() -> None:
 
 
 def test_forced_kill_raises_its_exception_and_then_refuses_every_suspension() -> None:
-    """``force=True`` cannot be survived: the first delivery is *exc*, every later one Cancelled."""
+    """``force=True`` cannot be survived: first *exc* is delivered, then Cancelled each time."""
     got: List[Type[BaseException]] = []
 
     def victim() -> Green[None]:
@@ -381,7 +387,7 @@ def test_cancel_after_the_start_has_no_effect() -> None:
     assert genlet.run(main) == 1
 
 
-# ---- waiting --------------------------------------------------------------------------------------
+# ---- waiting ------------------------------------------------------------------------------------
 
 
 def test_waiting_returns_the_result_to_any_number_before_and_after_the_end() -> None:
@@ -412,14 +418,13 @@ def test_waiting_for_a_failure_raises_the_error_with_its_traceback_which_never_g
         gt = genlet.spawn(fails)
         first = yield from outcome(gt)
         for _ in range(100):
-            try:
+            with pytest.raises(LookupError) as caught:
                 yield from gt.wait()
-            except LookupError as exc:
-                assert exc is first
-                entries = extract_tb(exc.__traceback__)
-                assert entries[-1].name == "fails"
-                assert entries[-1].line == 'raise LookupError("it failed")'
-                lengths.append(len(entries))
+            assert caught.value is first
+            entries = extract_tb(caught.value.__traceback__)
+            assert entries[-1].name == "fails"
+            assert entries[-1].line == 'raise LookupError("it failed")'
+            lengths.append(len(entries))
 
     genlet.run(main)
     assert len(lengths) == 100
@@ -474,7 +479,9 @@ def test_waiting_for_oneself_is_an_error() -> None:
 
     def main() -> Green[None]:
         me = genlet.getcurrent()
-        with pytest.raises(RuntimeError, match=r"^<GreenThread main running> waits for its own end$"):
+        with pytest.raises(
+            RuntimeError, match=r"^<GreenThread main running> waits for its own end$"
+        ):
             yield from me.wait()
 
     genlet.run(main)
@@ -485,7 +492,9 @@ def test_the_result_of_a_living_greenthread_is_an_error() -> None:
 
     def main() -> Green[None]:
         gt = genlet.spawn(nothing)
-        with pytest.raises(RuntimeError, match=r"has not ended: wait for it with 'yield from gt\.wait"):
+        with pytest.raises(
+            RuntimeError, match=r"has not ended: wait for it with 'yield from gt\.wait"
+        ):
             gt.result()
         yield from gt.wait()
 
@@ -505,7 +514,7 @@ def test_a_waiter_that_is_killed_leaves_the_others_waiting() -> None:
     genlet.run(main)
 
 
-# ---- links ----------------------------------------------------------------------------------------
+# ---- links --------------------------------------------------------------------------------------
 
 
 def test_links_are_called_in_order_before_any_waiter_runs() -> None:
@@ -534,10 +543,10 @@ def test_link_on_a_finished_greenthread_is_called_at_once() -> None:
     """In the caller, whose business an error is."""
     log: Log = []
 
-    def link(gt: GreenThread[int], word: str) -> None:
+    def link(_gt: GreenThread[int], word: str) -> None:
         log.append(word)
 
-    def breaks(gt: GreenThread[int]) -> None:
+    def breaks(_gt: GreenThread[int]) -> None:
         raise LookupError("the link")
 
     def main() -> Green[None]:
@@ -556,14 +565,14 @@ def test_link_made_by_a_link_is_called_at_once() -> None:
     """The greenthread has ended when its links are called."""
     log: Log = []
 
-    def inner(gt: GreenThread[int]) -> None:
+    def inner(_gt: GreenThread[int]) -> None:
         log.append("inner")
 
     def outer(gt: GreenThread[int]) -> None:
         gt.link(inner)
         log.append("outer")
 
-    def last(gt: GreenThread[int]) -> None:
+    def last(_gt: GreenThread[int]) -> None:
         log.append("last")
 
     def main() -> Green[None]:
@@ -582,10 +591,10 @@ def test_a_link_that_raises_is_reported_and_the_rest_are_called(
     """One bad link hides neither the end from the others nor the error from the reader."""
     log: Log = []
 
-    def breaks(gt: GreenThread[int]) -> None:
+    def breaks(_gt: GreenThread[int]) -> None:
         raise LookupError("the link broke")
 
-    def works(gt: GreenThread[int]) -> None:
+    def works(_gt: GreenThread[int]) -> None:
         log.append("called")
 
     def main() -> Green[int]:
@@ -605,10 +614,10 @@ def test_a_link_that_raises_system_exit_ends_main_not_the_loop() -> None:
     """What ends a program surfaces in main, at its suspension, whoever raises it."""
     log: Log = []
 
-    def leaves(gt: GreenThread[int]) -> None:
+    def leaves(_gt: GreenThread[int]) -> None:
         raise SystemExit(3)
 
-    def works(gt: GreenThread[int]) -> None:
+    def works(_gt: GreenThread[int]) -> None:
         log.append("called")
 
     def main() -> Green[None]:
@@ -628,7 +637,7 @@ def test_unlink_takes_back_the_link_made_with_the_same_arguments() -> None:
     """And says whether there was one."""
     log: Log = []
 
-    def link(gt: GreenThread[int], word: str) -> None:
+    def link(_gt: GreenThread[int], word: str) -> None:
         log.append(word)
 
     def main() -> Green[None]:
@@ -649,7 +658,7 @@ def test_unlink_by_a_link_takes_back_one_that_is_still_to_be_called() -> None:
     """A link may take back a later one, as in eventlet."""
     log: Log = []
 
-    def second(gt: GreenThread[int]) -> None:
+    def second(_gt: GreenThread[int]) -> None:
         log.append("second")
 
     def first(gt: GreenThread[int]) -> None:
@@ -669,7 +678,7 @@ def test_a_link_runs_in_no_greenthread() -> None:
     """The kernel calls it: there is no current greenthread to be had by mistake."""
     log: Log = []
 
-    def link(gt: GreenThread[int]) -> None:
+    def link(_gt: GreenThread[int]) -> None:
         with pytest.raises(RuntimeError, match="the kernel itself made this call"):
             genlet.getcurrent()
         log.append("called")
@@ -683,7 +692,7 @@ def test_a_link_runs_in_no_greenthread() -> None:
     assert log == ["called"]
 
 
-# ---- errors that nobody awaits --------------------------------------------------------------------
+# ---- errors that nobody awaits ------------------------------------------------------------------
 
 
 def test_an_unhandled_error_is_reported_once_with_the_spawn_site(
@@ -702,7 +711,9 @@ def test_an_unhandled_error_is_reported_once_with_the_spawn_site(
 
     assert genlet.run(main) == "unharmed"
     text = capsys.readouterr().err
-    assert text.startswith(f"greenthread fails-2 (spawned at {__file__}:{line} in main) ended with")
+    assert text.startswith(
+        f"greenthread fails-2 (spawned at {__file__}:{line} in main) ended with"
+    )
     assert text.count("LookupError: it failed") == 1
     assert text.count("Traceback") == 1
 
@@ -724,7 +735,7 @@ def test_an_error_that_was_reported_is_still_raised_by_a_later_wait() -> None:
 def test_an_error_is_not_reported_to_the_hook_when_somebody_waits_or_is_linked() -> None:
     """Somebody learns of it already."""
 
-    def link(gt: GreenThread[None]) -> None:
+    def link(_gt: GreenThread[None]) -> None:
         pass
 
     def main() -> Green[None]:
@@ -739,7 +750,7 @@ def test_an_error_is_not_reported_to_the_hook_when_somebody_waits_or_is_linked()
 def test_an_error_is_reported_when_its_only_waiter_was_killed_or_its_link_taken_back() -> None:
     """Who has left does not count."""
 
-    def link(gt: GreenThread[None]) -> None:
+    def link(_gt: GreenThread[None]) -> None:
         pass
 
     def main() -> Green[None]:
@@ -788,7 +799,7 @@ def test_an_exit_that_was_not_delivered_is_an_error_like_any_other() -> None:
     assert all(type(exc) is GreenletExit for _, exc in reported)
 
 
-# ---- what it looks like from outside --------------------------------------------------------------
+# ---- what it looks like from outside ------------------------------------------------------------
 
 
 def outer(wait: Wait[None]) -> Green[None]:
@@ -800,7 +811,7 @@ def middle(wait: Wait[None]) -> Green[None]:
 
 
 def test_a_suspended_greenthread_tells_its_stack_its_wait_and_its_line() -> None:
-    """Outermost call first, down to the primitive; ``where`` is the last line that is not genlet's."""
+    """Outermost call first; ``where`` is the innermost line that is not genlet's."""
 
     def main() -> Green[None]:
         gt = genlet.spawn(outer, Wait(None, "a miracle"))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import select
 import socket as real
 from contextlib import contextmanager
 from time import monotonic
-from typing import Iterator, List, Optional, Tuple
+from typing import Generator, Iterator, List, Optional, Tuple
 
 import pytest
 
@@ -22,8 +23,12 @@ HUBS = available_hubs()
 hubs = pytest.mark.parametrize("hub", HUBS)
 
 
+def exactly(text: str) -> str:
+    return f"^{re.escape(text)}$"
+
+
 @contextmanager
-def opened(hub: str) -> Iterator[Poller]:
+def opened(hub: str) -> Generator[Poller, None, None]:
     poller = choose(hub)
     try:
         yield poller
@@ -33,7 +38,7 @@ def opened(hub: str) -> Iterator[Poller]:
 
 
 @contextmanager
-def pair() -> Iterator[Tuple[real.socket, real.socket]]:
+def pair() -> Generator[Tuple[real.socket, real.socket], None, None]:
     one, other = real.socketpair()
     with one, other:
         one.setblocking(False)
@@ -179,12 +184,11 @@ def test_a_number_without_a_file_is_refused_or_reported(hub: str) -> None:
 @hubs
 def test_a_poller_makes_real_sockets(hub: str) -> None:
     """The factory of a real poller gives the system's own sockets."""
-    with opened(hub) as poller:
-        with poller.socket(real.AF_INET, real.SOCK_DGRAM, 0, None) as sock:
-            assert type(sock) is real.socket
-            assert sock.type == real.SOCK_DGRAM
-            with poller.socket(-1, -1, -1, os.dup(sock.fileno())) as twin:
-                assert twin.family == real.AF_INET
+    with opened(hub) as poller, poller.socket(real.AF_INET, real.SOCK_DGRAM, 0, None) as sock:
+        assert type(sock) is real.socket
+        assert sock.type == real.SOCK_DGRAM
+        with poller.socket(-1, -1, -1, os.dup(sock.fileno())) as twin:
+            assert twin.family == real.AF_INET
 
 
 @hubs
@@ -208,9 +212,8 @@ def test_select_refuses_a_descriptor_it_cannot_hold() -> None:
         " epoll, kqueue)"
     )
     with opened("select") as poller:
-        with pytest.raises(ValueError) as caught:
+        with pytest.raises(ValueError, match=exactly(text)):
             poller.register(1024, POLLIN)
-        assert str(caught.value) == text
         assert poller.wait(0) == []
 
 
@@ -289,11 +292,12 @@ def no_choice(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_available_hubs_are_in_the_order_of_preference() -> None:
-    """The platform's best comes first, and select is everywhere."""
-    assert HUBS == [name for name in ("epoll", "kqueue", "poll", "select") if hasattr(select, name)]
+    """The platform's best comes first, and using one changes nothing of that."""
+    expected = [name for name in ("epoll", "kqueue", "poll", "select") if hasattr(select, name)]
+    assert available_hubs() == expected
     for hub in HUBS:
         Runner(hub=hub).run(hub_of_this_run)
-    assert available_hubs() == HUBS, "using one has changed what there is"
+    assert available_hubs() == expected, "using one has changed what there is"
 
 
 @pytest.mark.usefixtures("no_choice")
@@ -340,16 +344,13 @@ def test_a_wrong_name_is_refused_with_what_there_is(monkeypatch: pytest.MonkeyPa
     """The error names who asked, what for, and what can be had."""
     there = f"this platform has {', '.join(HUBS)}"
     wanted = f"hub: there is no hub named 'epol'; {there}"
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=exactly(wanted)):
         genlet.use_hub("epol")
-    assert str(caught.value) == wanted
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=exactly(wanted)):
         Runner(hub="epol")
-    assert str(caught.value) == wanted
     monkeypatch.setenv("GENLET_HUB", "epol")
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=exactly(f"GENLET_HUB{wanted[3:]}")):
         genlet.run(hub_of_this_run)
-    assert str(caught.value) == f"GENLET_HUB: there is no hub named 'epol'; {there}"
     # The refused choices have changed nothing.
     monkeypatch.delenv("GENLET_HUB")
     assert genlet.run(hub_of_this_run) == HUBS[0]
@@ -359,8 +360,6 @@ def test_a_wrong_name_is_refused_with_what_there_is(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("name", [n for n in ("epoll", "kqueue") if not hasattr(select, n)])
 def test_a_hub_of_another_platform_is_refused_as_such(name: str) -> None:
     """A right name on the wrong platform is told from a wrong name."""
-    with pytest.raises(ValueError) as caught:
+    text = f"hub: {name!r} is not available here; this platform has {', '.join(HUBS)}"
+    with pytest.raises(ValueError, match=exactly(text)):
         genlet.use_hub(name)
-    assert str(caught.value) == (
-        f"hub: {name!r} is not available here; this platform has {', '.join(HUBS)}"
-    )

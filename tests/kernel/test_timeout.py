@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import nan
 from traceback import extract_tb
-from typing import Any, List, Type, Union
+from typing import Any, List, Set, Type
 
 import pytest
 
@@ -22,7 +22,7 @@ def now() -> float:
     return get_scheduler().clock()
 
 
-# ---- what is raised, and when ---------------------------------------------------------------------
+# ---- what is raised, and when -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("exception", [None, True])
@@ -67,8 +67,8 @@ def test_silent_timeout_is_swallowed_by_its_own_block_only() -> None:
         with Timeout(5, False) as timeout:
             yield from forever().get()
         assert now() == 5
+        timeout.start()
         with pytest.raises(Timeout) as caught, Timeout(100, False):
-            timeout.start()
             yield from forever().get()
         assert caught.value is timeout
         with pytest.raises(Mine), Timeout(5, False):
@@ -184,7 +184,7 @@ def test_several_that_are_due_are_raised_in_the_order_of_their_deadlines() -> No
     time.runner().run(main)
 
 
-# ---- whose it is ----------------------------------------------------------------------------------
+# ---- whose it is --------------------------------------------------------------------------------
 
 
 def test_a_timeout_is_raised_in_the_greenthread_that_made_it() -> None:
@@ -226,7 +226,7 @@ def test_a_timeout_outside_of_a_run_is_an_error() -> None:
         Timeout(1)
 
 
-# ---- results that settled first -------------------------------------------------------------------
+# ---- results that settled first -----------------------------------------------------------------
 
 
 def test_a_result_that_settled_first_wins_and_the_timeout_comes_at_the_next_suspension() -> None:
@@ -275,7 +275,7 @@ def test_a_timeout_that_came_first_wins_and_the_result_stays_where_it_is() -> No
     simulate(main)
 
 
-# ---- started, cancelled, restarted ----------------------------------------------------------------
+# ---- started, cancelled, restarted --------------------------------------------------------------
 
 
 def test_a_cancelled_timeout_does_not_fire() -> None:
@@ -327,7 +327,8 @@ def test_starting_a_timeout_that_runs_is_an_assertion_error() -> None:
     def main() -> Green[None]:
         timeout = Timeout(1)
         with pytest.raises(
-            AssertionError, match=r"^<Timeout 1 second pending> is already started: cancel it first$"
+            AssertionError,
+            match=r"^<Timeout 1 second pending> is already started: cancel it first$",
         ):
             timeout.start()
         timeout.cancel()
@@ -377,7 +378,7 @@ def test_a_timeout_that_is_raised_again_and_again_keeps_a_short_traceback() -> N
     """A given instance is raised without its past."""
 
     def main() -> Green[None]:
-        lengths = set()
+        lengths: Set[int] = set()
         mine = Mine("again")
         for exception in (mine, None):
             timeout: Timeout[bool] = Timeout(1, exception)
@@ -393,7 +394,7 @@ def test_a_timeout_that_is_raised_again_and_again_keeps_a_short_traceback() -> N
     simulate(main)
 
 
-# ---- what it looks like ---------------------------------------------------------------------------
+# ---- what it looks like -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -407,7 +408,7 @@ def test_a_timeout_that_is_raised_again_and_again_keeps_a_short_traceback() -> N
     ],
 )
 def test_str_and_repr_tell_the_seconds_and_the_kind(
-    seconds: Any, exception: Union[None, bool, ExceptionLike], text: str
+    seconds: Any, exception: Any, text: str
 ) -> None:
     """In eventlet's words."""
 
@@ -426,11 +427,11 @@ def test_timeout_refuses_nonsense() -> None:
     """When it is made, not when it would have fired."""
 
     def main() -> Green[None]:
-        with pytest.raises(ValueError, match="^a timeout cannot be NaN$"):
+        with pytest.raises(ValueError, match=r"^a timeout cannot be NaN$"):
             Timeout(nan)
         wrong: Any = "message"
         with pytest.raises(
-            TypeError, match="^Timeout takes an exception class or instance, not 'message'$"
+            TypeError, match=r"^Timeout takes an exception class or instance, not 'message'$"
         ):
             Timeout(1, wrong)
         assert len(get_scheduler().timers) == 0

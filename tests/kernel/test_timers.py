@@ -131,7 +131,7 @@ def test_sleep_refuses_what_is_no_time() -> None:
     """NaN would never be due; None is no number."""
 
     def main() -> Green[None]:
-        with pytest.raises(ValueError, match="^cannot sleep for NaN seconds$"):
+        with pytest.raises(ValueError, match=r"^cannot sleep for NaN seconds$"):
             yield from genlet.sleep(nan)
         nothing: Any = None
         with pytest.raises(TypeError):
@@ -205,7 +205,7 @@ def test_a_wait_whose_time_is_up_at_once_still_lets_others_run() -> None:
 
 
 def test_a_distant_deadline_is_waited_for_in_pieces() -> None:
-    """Pollers take their timeout in few bits: no wait is longer than a day, and none returns early."""
+    """Pollers take their timeout in few bits: no wait is longer than a day, none returns early."""
     time = VirtualTime()
 
     def main() -> Green[None]:

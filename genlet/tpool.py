@@ -1,0 +1,660 @@
+"""Functions that block, run on threads of the operating system while green code waits for them."""
+
+# Theory of operation
+# -------------------
+# A call of `execute` is a `Job`, which is a wait.  Arming it hands it to the pool: a greenthread
+# that is interrupted before it suspends starts nothing.  A worker makes the call, leaves the outcome
+# in the job, and has the kernel that asked wake the greenthread, through a portal that is open for
+# as long as it waits.  So any number of kernels share a pool, waiting for a job is no deadlock, and
+# the result of a job that nobody waits for any more is dropped.
+#
+# A worker without work blocks on a lock of its own, its bell.  A job is handed to the worker that
+# fell idle last, else to a new one, else it queues.
+#
+# Invariant, under the pool's lock: while a job is queued, no worker is idle, and none can be added.
+#
+# Nothing may keep an outcome alive but the greenthread it is for: it moves out of the job when it is
+# delivered, and an idle worker has no job and no frame but that of its loop.
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections import OrderedDict
+from contextvars import Context, copy_context
+from functools import partial
+from operator import getitem
+from time import monotonic
+from types import CoroutineType, GeneratorType, TracebackType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Generic,
+    Iterator,
+    List,
+    NamedTuple,
+    NoReturn,
+    Optional,
+    Protocol,
+    Set,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+    cast,
+)
+from weakref import WeakSet
+
+from .abc import END, End, Green, Op, green
+from .kernel import Portal, Wait, portal
+
+if TYPE_CHECKING:
+    from typing_extensions import ParamSpec
+
+    P = ParamSpec("P")
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+__all__ = [
+    "Proxy",
+    "Statistics",
+    "ThreadPool",
+    "execute",
+    "execute_abandonable",
+    "from_thread",
+    "get_num_threads",
+    "killall",
+    "set_num_threads",
+    "statistics",
+    "unwrap",
+]
+
+JOIN_TIMEOUT = 1.0  # seconds that killall waits for idle threads to end
+
+
+# ---- a call, from both sides ----------------------------------------------------------------------
+
+
+class Job(Wait[None], Generic[T]):
+    """One call of a plain function: the wait of whoever asked, and the work of whoever makes it.
+
+    Args:
+        wrap: Called on the worker with the result, to make of it what is returned.
+    """
+
+    __slots__ = ("_abandonable", "_call", "_error", "_fn", "_pool", "_result", "door")
+
+    _result: T  # set when the function has returned
+
+    def __init__(
+        self,
+        pool: ThreadPool,
+        fn: Callable[..., T],
+        args: Tuple[Any, ...],
+        kwargs: Dict[str, Any],
+        *,
+        abandonable: bool = False,
+        wrap: Optional[Callable[[T], T]] = None,
+    ) -> None:
+        if not callable(fn):
+            raise TypeError(f"execute wants a function; got {fn!r}")
+        super().__init__(pool, "")
+        self._fn: Callable[..., T] = fn
+        call: Callable[[], Any] = partial(copy_context().run, fn, *args, **kwargs)
+        self._call: Callable[[], Any] = call if wrap is None else lambda: wrap(call())
+        self._pool: ThreadPool = pool
+        self._abandonable: bool = abandonable
+        self._error: Optional[BaseException] = None
+        self.door: Optional[Portal] = None  # the way back, while somebody waits
+
+    # ---- the kernel's side ----
+
+    def arm(self, gt: Any) -> None:
+        super().arm(gt)
+        self._pool._submit(self)
+
+    def disarm(self) -> bool:
+        if self._abandonable:
+            self._pool._withdraw(self)
+        return self._abandonable
+
+    def describe(self) -> str:
+        return f"{self._name} to return on a thread"
+
+    @property
+    def _name(self) -> str:
+        fn: object = getattr(self._fn, "func", self._fn)  # of a partial
+        return getattr(fn, "__qualname__", None) or type(fn).__qualname__
+
+    @green
+    def outcome(self) -> Green[T]:
+        """Have a worker make the call, and return its result or raise its error."""
+        pool = self._pool
+        if not pool.get_num_threads():
+            warnings.warn(
+                f"{pool!r} has no threads, so {self._name} blocks all green code: call"
+                " set_num_threads(), or raise GENLET_THREADPOOL_SIZE",
+                RuntimeWarning,
+                stacklevel=2,  # whoever drives this
+            )
+            self.call()
+            return self.taken()
+        with portal() as self.door:
+            try:
+                yield from self.get()
+            except BaseException:  # interrupted, or closed by force at the end of the run
+                pool._withdraw(self)
+                raise
+        return self.taken()
+
+    def taken(self) -> T:
+        """Return the result or raise the error, and keep neither."""
+        error, self._error = self._error, None
+        if error is None:
+            result = self._result
+            del self._result
+            return result
+        try:
+            raise error
+        finally:
+            del error  # or the frame and the traceback hold each other
+
+    # ---- the worker's side ----
+
+    def run(self) -> None:
+        """Make the call, and tell the kernel that asked."""
+        from_thread._job = self
+        self.call()
+        from_thread._job = None
+        door = self.door
+        if door is not None:
+            try:
+                door.call_soon(self.wake, None)
+            except RuntimeError:
+                pass  # whoever asked has gone meanwhile: a late result is dropped
+
+    def call(self) -> None:
+        """Make the call, and keep what became of it."""
+        call = self._call
+        del self._call
+        try:
+            self._result = self._plain(call())
+        except StopIteration as exc:
+            # In a generator it would be mistaken for a return: PEP 479.
+            self._error = RuntimeError(f"{self._name} raised StopIteration")
+            self._error.__cause__ = exc
+        except BaseException as exc:
+            # Without this frame, whose job holds the error.
+            self._error = exc.with_traceback(_inner(exc))
+
+    def _plain(self, result: T) -> T:
+        """Return *result* unless it shows that the function was no plain one."""
+        if not isinstance(result, (GeneratorType, CoroutineType)):
+            return result
+        if isinstance(result, CoroutineType):
+            result.close()  # or it complains that it was never awaited
+            raise TypeError(f"execute wants a plain function; {self._name} is an async function")
+        raise TypeError(
+            f"execute wants a plain function; {self._name} returned a generator: if it is green,"
+            " call it with 'yield from'; if it is an iterator, have it return a list"
+        )
+
+
+def _inner(exc: BaseException) -> Optional[TracebackType]:
+    traceback = exc.__traceback__
+    return traceback.tb_next if traceback is not None else None
+
+
+AnyJob = Job[Any]
+
+
+class FromThread(threading.local):
+    """The way back into the kernel, from a function that runs on a worker thread."""
+
+    _job: Optional[AnyJob] = None
+
+    def run(self, fn: Callable[P, Green[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the green ``fn(*args, **kwargs)`` in the kernel that asked for this job, and wait.
+
+        Returns:
+            What *fn* returned.
+
+        Raises:
+            RuntimeError: This is no worker thread; or nobody waits for the job any more, since its
+                greenthread was interrupted or its run has ended.
+            BaseException: What *fn* raised.
+
+        Source:
+            trio's ``from_thread.run``; eventlet has no such way.
+        """
+        return self._door("run").run(fn, *args, **kwargs)
+
+    def call_soon(self, fn: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Have the kernel that asked for this job call the plain ``fn(*args, **kwargs)`` soon.
+
+        Raises:
+            RuntimeError: As `run`.
+        """
+        self._door("call_soon").call_soon(fn, *args, **kwargs)
+
+    def _door(self, verb: str) -> Portal:
+        job = self._job
+        if job is None:
+            raise RuntimeError(
+                f"from_thread.{verb}() is for functions that tpool.execute runs on a thread; any"
+                " other thread needs a portal: 'with genlet.portal() as p' in green code"
+            )
+        door = job.door
+        if door is None:
+            raise RuntimeError(
+                f"from_thread.{verb}(): nobody waits for this job any more, its greenthread was"
+                " interrupted or its run has ended"
+            )
+        return door
+
+
+from_thread = FromThread()
+
+
+# ---- the threads ----------------------------------------------------------------------------------
+
+
+class Worker:
+    """A thread of a pool.
+
+    Attributes:
+        job: What it does, or is to do; without one when its bell rings, it ends.
+    """
+
+    __slots__ = ("bell", "job", "pool", "thread")
+
+    def __init__(self, pool: ThreadPool, job: AnyJob, name: str) -> None:
+        self.pool: ThreadPool = pool
+        self.job: Optional[AnyJob] = job
+        self.bell = threading.Lock()
+        self.bell.acquire()
+        self.thread = threading.Thread(target=self._main, name=name, daemon=True)
+
+    def _main(self) -> None:
+        while self.job is not None:
+            self.job.run()
+            self.job = None  # before it waits: what the job holds is not this thread's to keep
+            if self.pool._idles(self):
+                self.bell.acquire()
+
+
+class Statistics(NamedTuple):
+    """What a pool's threads do.
+
+    Attributes:
+        threads: How many there are, without those that `killall` has dismissed.
+        idle: How many of them have nothing to do.
+        queued: How many jobs wait for a thread.
+        running: How many threads run a job.
+    """
+
+    threads: int
+    idle: int
+    queued: int
+    running: int
+
+
+class ThreadPool:
+    """Daemon threads that make blocking calls for green code.
+
+    A thread is started when a job comes and none is idle, up to *size*; further jobs queue, first in
+    first out.  Kernels in any number of threads may share one pool; calls that may block each other
+    out, as a slow name server does, get pools of their own.
+
+    Args:
+        size: How many threads at most; see `set_num_threads`.
+        name: What the threads are called, followed by a number.
+    """
+
+    def __init__(self, size: int = 20, name: str = "genlet-worker") -> None:
+        self._size: int = _checked(size)
+        self._name: str = name
+        self._started: int = 0
+        self._reset()
+        _pools.add(self)
+
+    def _reset(self) -> None:
+        # Reentrant: a collected generator withdraws its job wherever the collector happens to run.
+        self._lock = threading.RLock()
+        self._workers: Set[Worker] = set()
+        self._idle: List[Worker] = []
+        self._queue: OrderedDict[AnyJob, None] = OrderedDict()
+
+    # ---- for green code ----
+
+    @green
+    def execute(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Green[T]:
+        """Return what ``fn(*args, **kwargs)`` returns, called on a thread.
+
+        It sees the caller's context variables, in a copy.  A call that was handed over is always
+        waited for: an interruption (a timeout, a kill, Ctrl-C) that comes meanwhile is raised at
+        the first suspension after this one, so no result is lost.  The end of the run waits for its
+        grace, and then leaves the thread to itself.
+
+        Args:
+            fn: A plain function.  It may block; what it shares with other threads is its own care.
+
+        Raises:
+            BaseException: What *fn* raised, with its traceback.
+            RuntimeError: *fn* raised StopIteration, which cannot pass through a generator
+                (PEP 479); ``__cause__`` is that.  Or no thread could be started.
+            TypeError: *fn* is green, or an async function.
+
+        Source:
+            eventlet ``tpool.execute``.  Differs: a SystemExit or KeyboardInterrupt of *fn* arrives
+            (there the caller hangs), a tuple is only a tuple (there it may be taken for an error),
+            and an interruption waits (there the caller leaves at once: `execute_abandonable`).
+        """
+        return Job(self, fn, args, kwargs).outcome()
+
+    @green
+    def execute_abandonable(
+        self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Green[T]:
+        """Do as `execute`, but leave the call alone when the wait for it is interrupted.
+
+        The interruption is raised at once.  A call that no thread has begun is never made; one that
+        has been begun goes on by itself, and whatever comes of it is dropped.
+        """
+        return Job(self, fn, args, kwargs, abandonable=True).outcome()
+
+    # ---- for anybody ----
+
+    def set_num_threads(self, n: int) -> None:
+        """Set how many threads there are at most.
+
+        Threads beyond that end as soon as they have nothing to do, or have done what they do.
+
+        Args:
+            n: With 0, jobs to come are run by the caller's own thread, with a RuntimeWarning.
+
+        Raises:
+            ValueError: *n* is negative.
+
+        Source:
+            eventlet ``tpool.set_num_threads``, which works only before the first use.
+        """
+        with self._lock:
+            self._size = _checked(n)
+            while self._idle and len(self._workers) > n:
+                self._dismiss(self._idle.pop())
+            self._hire()
+
+    def get_num_threads(self) -> int:
+        """Return how many threads there are at most."""
+        return self._size
+
+    def statistics(self) -> Statistics:
+        """Return what the threads do at this moment."""
+        with self._lock:
+            threads, idle = len(self._workers), len(self._idle)
+            return Statistics(threads, idle, len(self._queue), threads - idle)
+
+    def killall(self) -> None:
+        """Dismiss all threads; the pool can be used again, with new ones.
+
+        A plain call.  Idle threads are waited for, one second at most.  Threads in the middle of a
+        call are not: they deliver its result and end.  Queued jobs get new threads.
+
+        Source:
+            eventlet ``tpool.killall``, which waits for busy threads without a bound.
+        """
+        with self._lock:
+            idle, self._idle = self._idle, []
+            for worker in idle:
+                self._dismiss(worker)
+            self._workers.clear()
+            self._hire()
+        until = monotonic() + JOIN_TIMEOUT
+        for worker in idle:
+            worker.thread.join(max(until - monotonic(), 0))
+
+    # ---- for jobs and workers ----
+
+    def _submit(self, job: AnyJob) -> None:
+        """Have *job* run by an idle worker, a new one, or whoever is free first."""
+        with self._lock:
+            if self._idle:
+                worker = self._idle.pop()
+                worker.job = job
+                worker.bell.release()
+            else:
+                self._queue[job] = None
+                self._hire()
+
+    def _withdraw(self, job: AnyJob) -> None:
+        """Nobody waits for *job* any more: if it is queued, it never runs."""
+        job.door = None
+        with self._lock:
+            self._queue.pop(job, None)
+
+    def _idles(self, worker: Worker) -> bool:
+        """Give *worker*, whose job is done, the next one; whether it is to wait for its bell."""
+        with self._lock:
+            if worker not in self._workers:
+                return False  # it was dismissed
+            count = len(self._workers)
+            # The last one of a pool that is to have none still serves who waited by then.
+            if self._queue and count <= max(self._size, 1):
+                worker.job = self._queue.popitem(last=False)[0]
+                return False
+            if count > self._size:
+                self._workers.remove(worker)
+                return False
+            self._idle.append(worker)
+            return True
+
+    def _hire(self) -> None:
+        """Start workers for queued jobs, as many as may be."""
+        while self._queue and len(self._workers) < max(self._size, 1):
+            job = next(iter(self._queue))
+            self._started += 1
+            worker = Worker(self, job, f"{self._name}-{self._started}")
+            try:
+                # From 3.14 on a thread may inherit a context, and would keep what is in it.
+                Context().run(worker.thread.start)
+            except RuntimeError:  # the system gives no more threads
+                if self._workers:
+                    return  # those there are will come to it
+                raise
+            self._workers.add(worker)
+            del self._queue[job]
+
+    def _dismiss(self, worker: Worker) -> None:
+        """End an idle worker: it wakes without a job."""
+        self._workers.remove(worker)
+        worker.bell.release()
+
+    def _forget(self) -> None:
+        """Start anew in a forked child, which has none of the threads and owes nobody a result."""
+        for worker in self._workers:
+            job = worker.job
+            if job is not None:
+                job.door = None  # it leads into the parent
+        self._reset()
+
+    def __repr__(self) -> str:
+        return f"<ThreadPool {self._name} size={self._size}>"
+
+
+def _checked(size: int) -> int:
+    if size < 0:
+        raise ValueError(f"a pool has 0 threads or more; got {size}")
+    return size
+
+
+def _default_size() -> int:
+    text = os.environ.get("GENLET_THREADPOOL_SIZE", "20")
+    if not text.isdecimal():
+        raise ValueError(f"GENLET_THREADPOOL_SIZE is a number of threads; got {text!r}")
+    return int(text)
+
+
+_pools: WeakSet[ThreadPool] = WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for pool in _pools:
+        pool._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+_pool = ThreadPool(_default_size())
+
+execute = _pool.execute
+execute_abandonable = _pool.execute_abandonable
+set_num_threads = _pool.set_num_threads
+get_num_threads = _pool.get_num_threads
+statistics = _pool.statistics
+killall = _pool.killall
+
+
+# ---- objects whose methods block ------------------------------------------------------------------
+
+if TYPE_CHECKING:
+
+    class GetsItem(Protocol[T_co]):
+        """What has ``[]``."""
+
+        def __getitem__(self, key: Any, /) -> T_co: ...
+
+
+class Proxy(Generic[T_co]):
+    """An object whose methods are called on threads.
+
+    ::
+
+        db = tpool.Proxy(sqlite3.connect(path, check_same_thread=False), autowrap_names=("execute",))
+        cursor = yield from db.execute("select name from people")
+        while (row := (yield from cursor.next())) is not END:
+            ...
+
+    A method's call is green, and runs as `execute` does; with ``nonblocking=True`` it is a plain
+    call, made at once by the caller's own thread.  That holds for special methods that are called by
+    name, too: ``yield from p.__setitem__(key, value)``.  Attributes that are not callable are read
+    and set directly, and so are ``==``, ``hash``, ``len``, ``bool``, ``str`` and ``repr``.
+
+    Args:
+        obj: What `unwrap` gives back.
+        autowrap: A class or classes: results and attributes of these come as proxies, with the same
+            *autowrap* and *autowrap_names*.
+        autowrap_names: Results of these methods, and these attributes, come as proxies.
+
+    A checker knows what `call`, `getitem` and `next` return, but not that it was wrapped; through
+    other methods it sees Any.  For typed calls: ``yield from execute(unwrap(p).method, ...)``.
+
+    Source:
+        eventlet ``tpool.Proxy``.  Differs: ``p()``, ``p[key]`` and ``next(p)`` are `call`, `getitem`
+        and `next`; ``with`` and ``for`` do not work, for they cannot wait; setting an attribute sets
+        the object's; what is wrapped by name keeps the autowrap arguments.
+    """
+
+    __slots__ = ("_autowrap", "_autowrap_names", "_obj")
+
+    def __init__(
+        self,
+        obj: T_co,
+        autowrap: Union[Type[Any], Tuple[Type[Any], ...]] = (),
+        autowrap_names: Tuple[str, ...] = (),
+    ) -> None:
+        self._obj = obj
+        self._autowrap = autowrap
+        self._autowrap_names = autowrap_names
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._obj, name)
+        if callable(value):
+            return partial(self._method, name, value)
+        return self._wrapped(name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # Its own, and what `typing` would leave on it: not the object's.
+        if name in Proxy.__slots__ or name.startswith("__"):
+            super().__setattr__(name, value)
+        else:
+            setattr(self._obj, name, value)
+
+    @green
+    def call(self: Proxy[Callable[P, T]], /, *args: P.args, **kwargs: P.kwargs) -> Green[T]:
+        """Call the object itself."""
+        return self._on_thread("__call__", self._obj, args, kwargs)
+
+    @green
+    def getitem(self: Proxy[GetsItem[T]], key: object) -> Green[T]:
+        """Return ``obj[key]``."""
+        return self._on_thread("__getitem__", getitem, (self._obj, key), {})
+
+    @green
+    def next(self: Proxy[Iterator[T]]) -> Green[Union[T, End]]:
+        """Return the next item of the object, which is an iterator; `END` after the last."""
+        return self._on_thread("__next__", next, (self._obj, END), {})
+
+    def _method(
+        self,
+        name: str,
+        fn: Callable[..., Any],
+        /,
+        *args: Any,
+        nonblocking: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        if nonblocking:
+            return self._wrapped(name, fn(*args, **kwargs))
+        return self._on_thread(name, fn, args, kwargs)
+
+    def _on_thread(
+        self, name: str, fn: Callable[..., Any], args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Op[Any]:
+        return Job(_pool, fn, args, kwargs, wrap=partial(self._wrapped, name)).outcome()
+
+    def _wrapped(self, name: str, value: Any) -> Any:
+        """Return *value*, which *name* has given, in a proxy if it is to be in one."""
+        if value is END or isinstance(value, Proxy):
+            return cast(object, value)
+        if name in self._autowrap_names or isinstance(value, self._autowrap):
+            return Proxy(value, self._autowrap, self._autowrap_names)
+        return value
+
+    # Quick, and asked for by Python itself where nothing can wait.
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Proxy):
+            other = unwrap(cast("Proxy[object]", other))
+        return bool(self._obj == other)
+
+    def __hash__(self) -> int:
+        return hash(self._obj)
+
+    def __len__(self) -> int:
+        obj: Any = self._obj
+        return len(obj)
+
+    def __bool__(self) -> bool:
+        return bool(self._obj)
+
+    def __str__(self) -> str:
+        return str(self._obj)
+
+    def __repr__(self) -> str:
+        return repr(self._obj)
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a Proxy is not copied or pickled: do that with tpool.unwrap(proxy)")
+
+    __deepcopy__ = __reduce_ex__
+
+
+def unwrap(proxy: Proxy[T]) -> T:
+    """Return the object that *proxy* stands for."""
+    return proxy._obj
