@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import nan
-from typing import Any, Callable, List
+from typing import Any, Callable, List, Optional
 
 import pytest
 
@@ -32,7 +32,7 @@ def reported(main: Callable[[], Green[object]]) -> List[str]:
     """Run *main* in virtual time and return the names of those whose errors were reported."""
     names: Log = []
 
-    def hook(gt: AnyGreenThread, exc: BaseException) -> None:
+    def hook(gt: AnyGreenThread, _exc: BaseException) -> None:
         names.append(gt.name)
 
     time = VirtualTime()
@@ -188,9 +188,9 @@ def test_spawn_after_refuses_nan(verb: Callable[..., object]) -> None:
     """At the call, with nothing left behind."""
 
     def main() -> Green[None]:
-        with pytest.raises(ValueError, match="^cannot wait for NaN seconds$"):
+        with pytest.raises(ValueError, match=r"^cannot wait for NaN seconds$"):
             verb(nan, fails)
-        with pytest.raises(TypeError, match="^spawn wants a green function; got 5$"):
+        with pytest.raises(TypeError, match=r"^spawn wants a green function; got 5$"):
             verb(1, 5)
         assert len(get_scheduler().timers) == 0
         yield from genlet.checkpoint()
@@ -207,7 +207,7 @@ def test_kill_takes_the_victim_the_exception_and_force() -> None:
         yield from genlet.kill(victims[0])
         yield from genlet.kill(victims[1], LookupError("mine"))
         yield from genlet.kill(victims[2], LookupError, force=True)
-        errors = []
+        errors: List[Optional[BaseException]] = []
         for gt in victims:
             errors.append((yield from outcome(gt)))
         assert [type(error) for error in errors] == [GreenletExit, LookupError, LookupError]

@@ -11,6 +11,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, cast
 
 from . import report
+from .timers import inf
 
 if TYPE_CHECKING:
     from .greenthread import AnyGreenThread
@@ -49,7 +50,8 @@ class Closing:
         root.scope.reason = "the run has ended"
         root.alert = True
         root.scope.interrupt_all(self._grace)
-        scheduler.timers.add(scheduler.clock() + self._grace, self)
+        if self._grace != inf:
+            scheduler.timers.add(scheduler.clock() + self._grace, self)
 
     def expire(self) -> None:
         self.overtime = True

@@ -128,6 +128,7 @@ class Scheduler:
         if instruments:
             told = Instruments(instruments, report.print_call_error)
             self.instruments = told
+            self.wait = told.wait(self._first_wait)
             self.append = told.queue(queue.append)
             self.appendleft = told.queue(queue.appendleft)
 
@@ -318,14 +319,13 @@ class Scheduler:
 
     def _first_wait(self, timeout: Optional[float]) -> List[Tuple[int, int]]:
         """The poller's wait, until the first that blocks: signals must be able to interrupt that."""
-        if timeout == 0:
-            return self.hub.poller.wait(timeout)
-        self.signals.before_blocking()
         wait = self.hub.poller.wait
-        self.wait = wait if self.instruments is None else self.instruments.wait(wait)
-        if self.ready or self.wakeup.calls:
-            timeout = 0.0  # a signal came before there was anything for it to interrupt
-        return self.wait(timeout)
+        if timeout != 0:
+            self.signals.before_blocking()
+            self.wait = wait if self.instruments is None else self.instruments.wait(wait)
+            if self.ready or self.wakeup.calls:
+                timeout = 0.0  # a signal came before there was anything for it to interrupt
+        return wait(timeout)
 
     # ---- one step ---------------------------------------------------------------------------------
 

@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Literal, Self
+    from typing_extensions import TypeVar as DefaultTypeVar
 
     from .greenthread import AnyGreenThread
 
-Silent = TypeVar("Silent", bound=bool)
+    # A bare Timeout, in an except clause, is one that may be silent.
+    Silent = DefaultTypeVar("Silent", bound=bool, default=bool, covariant=True)
+else:
+    Silent = TypeVar("Silent", bound=bool)
 
 
 class Timeout(BaseException, Generic[Silent]):

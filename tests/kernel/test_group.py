@@ -274,6 +274,37 @@ def test_a_forced_kill_reaches_the_children_of_an_owner_that_is_held_already() -
     simulate(main)
 
 
+def test_a_forced_kill_does_not_take_its_victim_out_of_the_scopes_around_it() -> None:
+    """A child that is refused everything still belongs to its group: that is the outermost."""
+    seen: List[object] = []
+
+    def child() -> Green[None]:
+        for _ in range(3):
+            try:
+                yield from genlet.sleep(0)
+                yield from forever().get()
+            except Cancelled as exc:
+                seen.append(exc.scope)
+                with shielded(5):
+                    yield from genlet.sleep(1)
+
+    def main() -> Green[None]:
+        with Crew() as crew:
+            gt = crew.spawn(child)
+            yield from settle()
+            yield from gt.kill(force=True)
+            yield from genlet.sleep(1.5)
+            crew.group.scope.cancel()
+            with shielded(10):
+                yield from gt.wait()
+            own = seen[1]
+            assert isinstance(own, genlet.CancelScope)
+            assert seen == [None, own, crew.group.scope]
+            assert own is not crew.group.scope
+
+    simulate(main)
+
+
 def test_a_scopes_grace_covers_the_children_inside_of_it() -> None:
     """They are interrupted once with the owner's scope, and refused when its grace is over."""
     cut_at: List[Tuple[str, float]] = []
