@@ -4,8 +4,11 @@
 #
 #   door      cli  __main__  demo
 #   floor 5   green/                    one file per module of the standard library
-#   floor 3   greenthread  hubs  timeout
-#   floor 2   kernel/                   start with its __init__: the tour
+#   floor 4   greenpool  pools  dagpool  tpool                              | annex:
+#   floor 3   greenthread  hubs  timeout  event  semaphore  lock            | testing/
+#             condition  barrier  queue  channel  corolocal                 | sees down,
+#             taskgroup  scoped  combinators  stopping                      | is seen by
+#   floor 2   kernel/                   start with its __init__: the tour   | none
 #   floor 1   kernel/pollers/           ints in, ints out
 #   ground    abc  errors  _compat  _version
 #
@@ -56,54 +59,115 @@ from .kernel import (
 )
 
 if TYPE_CHECKING:
+    from .barrier import Barrier
+    from .channel import Channel, Receiver, Sender
+    from .combinators import amap, as_completed, gather, race
+    from .condition import Condition
+    from .corolocal import local
+    from .dagpool import DAGPool
+    from .event import Event
+    from .greenpool import GreenPile, GreenPool
     from .hubs import get_hub, notify_close, notify_opened
+    from .lock import Lock, RLock
+    from .pools import Pool, TokenPool
+    from .queue import LifoQueue, LightQueue, PriorityQueue, Queue
+    from .scoped import ScopedGroup, scoped
+    from .semaphore import BoundedSemaphore, CappedSemaphore, Semaphore
+    from .stopping import Stopper
+    from .taskgroup import Ready, TaskGroup
     from .timeout import is_timeout, with_timeout, wrap_is_timeout
 
-# Names that are looked up when they are first used, so that importing genlet stays cheap.
+# Names that are looked up in their modules when they are first used, so that importing genlet stays
+# cheap.  The block above says the same to the checkers.
 _LATE: Dict[str, str] = {
-    "get_hub": "hubs",
-    "notify_close": "hubs",
-    "notify_opened": "hubs",
-    "is_timeout": "timeout",
-    "with_timeout": "timeout",
-    "wrap_is_timeout": "timeout",
+    name: module
+    for module, names in {
+        "barrier": "Barrier",
+        "channel": "Channel Receiver Sender",
+        "combinators": "amap as_completed gather race",
+        "condition": "Condition",
+        "corolocal": "local",
+        "dagpool": "DAGPool",
+        "event": "Event",
+        "greenpool": "GreenPile GreenPool",
+        "hubs": "get_hub notify_close notify_opened",
+        "lock": "Lock RLock",
+        "pools": "Pool TokenPool",
+        "queue": "LifoQueue LightQueue PriorityQueue Queue",
+        "scoped": "ScopedGroup scoped",
+        "semaphore": "BoundedSemaphore CappedSemaphore Semaphore",
+        "stopping": "Stopper",
+        "taskgroup": "Ready TaskGroup",
+        "timeout": "is_timeout with_timeout wrap_is_timeout",
+    }.items()
+    for name in names.split()
 }
 
 __all__ = [
     "END",
+    "Barrier",
+    "BoundedSemaphore",
     "BusyResource",
     "CancelScope",
     "Cancelled",
+    "CappedSemaphore",
+    "Channel",
     "ClosedResource",
+    "Condition",
+    "DAGPool",
     "Deadlock",
     "End",
+    "Event",
     "GenletError",
     "Green",
+    "GreenPile",
+    "GreenPool",
     "GreenThread",
     "GreenletExit",
+    "LifoQueue",
+    "LightQueue",
+    "Lock",
     "Op",
+    "Pool",
+    "PriorityQueue",
+    "Queue",
+    "RLock",
+    "Ready",
+    "Receiver",
     "Runner",
+    "ScopedGroup",
+    "Semaphore",
+    "Sender",
     "SharedGenerator",
+    "Stopper",
+    "TaskGroup",
     "Timeout",
+    "TokenPool",
     "Trap",
     "Unjoined",
     "WouldBlock",
     "WrongThread",
     "__version__",
+    "amap",
+    "as_completed",
     "checkpoint",
     "fail_after",
     "fail_at",
+    "gather",
     "get_hub",
     "getcurrent",
     "green",
     "is_timeout",
     "kill",
+    "local",
     "move_on_after",
     "move_on_at",
     "notify_close",
     "notify_opened",
     "portal",
+    "race",
     "run",
+    "scoped",
     "shielded",
     "sleep",
     "spawn",
@@ -129,4 +193,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(_LATE))
+    return sorted({*globals(), *_LATE})

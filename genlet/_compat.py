@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from types import GeneratorType
-from typing import Any, List
+from typing import Any, List, Tuple
 
 IS_PYPY: bool = sys.implementation.name == "pypy"
 IS_LINUX: bool = sys.platform.startswith("linux")
@@ -22,6 +23,28 @@ POLLNVAL: int = 0x020
 POLLRDHUP: int = 0x2000
 ONESHOT: int = 1 << 30
 EDGE: int = 1 << 31
+
+if sys.platform == "win32":
+    # select and set_wakeup_fd take only sockets there.
+
+    def bell_pipe() -> Tuple[int, int, List[object]]:
+        """Return the reading and the writing end of a pipe, and what keeps them open."""
+        import socket
+
+        reading, writing = socket.socketpair()
+        reading.setblocking(False)
+        writing.setblocking(False)
+        return reading.fileno(), writing.fileno(), [reading, writing]
+
+else:
+
+    def bell_pipe() -> Tuple[int, int, List[object]]:
+        """Return the reading and the writing end of a pipe, and what keeps them open."""
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        os.set_blocking(writing, False)
+        return reading, writing, []
+
 
 if sys.version_info >= (3, 11) and not IS_PYPY:
 

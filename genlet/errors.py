@@ -61,5 +61,6 @@ class ClosedResource(GenletError, OSError):
     ``errno`` is EBADF, as for any other use of a closed descriptor.
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(errno.EBADF, message)
+    def __init__(self, *args: object) -> None:
+        # One argument is the message; unpickling gives the two of an OSError.
+        super().__init__(*(args if len(args) != 1 else (errno.EBADF, *args)))

@@ -124,14 +124,19 @@ class TaskGroup(Group):
         exc_type: Optional[Type[BaseException]],
         exc: Optional[BaseException],
         traceback: Optional[TracebackType],
-    ) -> None:
+    ) -> Optional[bool]:
+        owner = self.owner
+        if exc is not None and isinstance(exc, Cancelled) and owner is not None:
+            own = not owner.was_told(exc)  # another's end that the block let pass
+        else:
+            own = exc is not None
+        first = own and not self._errors
         cancelled = self.scope.cancel_called
         if self.members:
             self.scope.reason = exc if exc is not None else "the block has ended"
             self.scope.interrupt_all(self.scope.grace, then=self.scheduler.abort)
-        if self.leave(exc):
-            exc = None  # the group's own cancellation has done its work
-        elif exc is None and self._unjoined and not cancelled and self._on_exit == "raise":
+        swallowed = self.leave(exc)
+        if exc is None and self._unjoined and not cancelled and self._on_exit == "raise":
             self._errors.append(
                 Unjoined(
                     f"{self!r} was left with children that nobody joined: end the block with 'yield"
@@ -139,23 +144,23 @@ class TaskGroup(Group):
                 )
             )
         if self._errors:
-            self._raise(exc)
-        if exc is None or exc_type is None:
-            return
-        if isinstance(exc, Cancelled) and exc.scope is self.scope:
-            raise RuntimeError(
-                "a group's own cancellation was raised outside of its block"
-            ) from exc
+            errors, self._errors = self._errors, []
+            if exc is not None and own:
+                errors = [one for one in errors if one is not exc]
+                errors.insert(0 if first and self._first_only else len(errors), exc)
+            self._raise(errors)
+        return swallowed
 
-    def _raise(self, exc: Optional[BaseException]) -> None:
-        errors, self._errors = self._errors, []
-        if exc is not None and not isinstance(exc, Cancelled):
-            errors = [*(error for error in errors if error is not exc), exc]
-        if len(errors) == 1 and isinstance(errors[0], Unjoined):
-            raise errors[0]
-        if self._first_only:
-            raise errors[0]
-        raise exception_group(f"{len(errors)} failed in {self!r}", errors) from None
+    def _raise(self, errors: List[BaseException]) -> None:
+        error = errors[0]
+        if not self._first_only and not (len(errors) == 1 and isinstance(error, Unjoined)):
+            raise exception_group(f"{len(errors)} failed in {self!r}", errors) from None
+        # Raised in the place of whatever left the block, which is not its context.
+        context = error.__context__
+        try:
+            raise error
+        finally:
+            error.__context__ = context
 
     # ---- children ----
 

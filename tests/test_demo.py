@@ -12,7 +12,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Iterator, List, Tuple
+from typing import Generator, Iterator, List, Tuple
 
 import pytest
 
@@ -155,8 +155,7 @@ def limited(limit: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         ["sh", "-c", f'{limit}; exec "$@"', "sh", sys.executable, "-m", "genlet", *arguments],
         cwd=ROOT,
         env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=60,
     )
@@ -186,26 +185,28 @@ def test_demo_ctrl_c_on_a_terminal_ends_with_130() -> None:
     """On a terminal a line tells how far it is; Ctrl-C takes it away, and prints no traceback."""
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
-    with os.fdopen(ours, "rb", buffering=0) as terminal:
-        with subprocess.Popen(
+    with (
+        os.fdopen(ours, "rb", buffering=0) as terminal,
+        subprocess.Popen(
             [sys.executable, "-m", "genlet", "demo", "--messages", "1000000"],
             cwd=ROOT,
             env=environment(),
             stdout=subprocess.PIPE,
             stderr=theirs,
-        ) as process:
-            os.close(theirs)
-            seen = b""
-            while b" of 1,000,000,000 echoed" not in seen:
-                seen += terminal.read(1000)
-            assert b" of 1,000 connected" in seen
-            process.send_signal(signal.SIGINT)
-            try:
-                while more := terminal.read(1000):
-                    seen += more
-            except OSError:
-                pass  # so Linux says that the other side of a terminal is closed
-            out, _ = process.communicate(timeout=60)
+        ) as process,
+    ):
+        os.close(theirs)
+        seen = b""
+        while b" of 1,000,000,000 echoed" not in seen:
+            seen += terminal.read(1000)
+        assert b" of 1,000 connected" in seen
+        process.send_signal(signal.SIGINT)
+        try:
+            while more := terminal.read(1000):
+                seen += more
+        except OSError:
+            pass  # so Linux says that the other side of a terminal is closed
+        out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, b"")
     assert seen.endswith(b"\r\x1b[K")
     assert b"Traceback" not in seen
@@ -230,7 +231,7 @@ def readme_echo_server(port: int) -> str:
 
 
 @contextmanager
-def echo_server(folder: Path) -> Iterator[Tuple[str, int]]:
+def echo_server(folder: Path) -> Generator[Tuple[str, int], None, None]:
     """Run the README's echo server in a process of its own; yields its address."""
     path = folder / "echo.py"
     while True:
@@ -296,17 +297,19 @@ def test_readme_echo_server_serves_a_thousand_clients(tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("nc") is None, reason="there is no nc here")
 def test_readme_echo_server_talks_to_nc(tmp_path: Path) -> None:
     """The README's first program can be tried with nc, as it says there."""
-    with echo_server(tmp_path) as (host, port):
-        with subprocess.Popen(
+    with (
+        echo_server(tmp_path) as (host, port),
+        subprocess.Popen(
             ["nc", host, str(port)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             bufsize=1,
-        ) as nc:
-            assert nc.stdin is not None
-            assert nc.stdout is not None
-            for line in ("hello\n", "again\n"):
-                nc.stdin.write(line)
-                assert nc.stdout.readline() == line
-            nc.terminate()
+        ) as nc,
+    ):
+        assert nc.stdin is not None
+        assert nc.stdout is not None
+        for line in ("hello\n", "again\n"):
+            nc.stdin.write(line)
+            assert nc.stdout.readline() == line
+        nc.terminate()

@@ -91,7 +91,7 @@ def imports_of(module: str, *, types: bool = True) -> Iterator[Tuple[str, int]]:
     package = module.split(".")
     if MODULES[module].name != "__init__.py":
         package.pop()
-    skipped = set() if types else _under_type_checking(TREES[module])
+    skipped: Set[ast.AST] = set() if types else _under_type_checking(TREES[module])
     for node in ast.walk(TREES[module]):
         names: List[str] = []
         if node in skipped:
@@ -211,7 +211,7 @@ def test_every_folder_of_tests_is_a_package() -> None:
 def test_a_loose_script_shadows_no_module(folder: str) -> None:
     """A script's folder leads ``sys.path``: a file named like a module hides that module."""
     taken = set(getattr(sys, "stdlib_module_names", ())) | set(sys.builtin_module_names)
-    taken |= set("genlet trio curio eventlet gevent asyncio anyio uvloop mypy pytest".split())
+    taken |= {"genlet", "trio", "curio", "eventlet", "gevent", "anyio", "uvloop", "mypy", "pytest"}
     files = (ROOT / folder).rglob("*.py")
     assert not [path for path in files if path.stem in taken], "rename it with_NAME.py"
 

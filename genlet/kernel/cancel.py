@@ -525,6 +525,11 @@ def address(exc: BaseException, gt: AnyGreenThread) -> None:
         pass  # an exception with slots: ending with it counts as failing
 
 
+def is_addressed(exc: BaseException, gt: AnyGreenThread) -> bool:
+    """Whether *exc* was delivered to *gt*."""
+    return any(one is gt for one in getattr(exc, ADDRESSED, ()))
+
+
 def was_addressed(exc: BaseException, gt: AnyGreenThread) -> bool:
     """Whether *exc* was delivered to *gt*, which has ended with it; that is forgotten now."""
     addressed: Tuple[AnyGreenThread, ...] = getattr(exc, ADDRESSED, ())

@@ -27,6 +27,7 @@ from .cancel import (
     Interrupt,
     check_exception,
     interrupt,
+    is_addressed,
 )
 from .traps import UNSTARTED, Suspension, Wait, Waiters, checkpoint
 
@@ -270,6 +271,10 @@ class GreenThread(Generic[T]):
             self._links.remove((fn, args, kwargs))
             return True
         return False
+
+    def was_told(self, exc: BaseException) -> bool:
+        """Whether *exc* is the very object that was delivered to it: its own interruption."""
+        return is_addressed(exc, self)
 
     @property
     def observed(self) -> bool:

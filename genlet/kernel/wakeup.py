@@ -18,7 +18,7 @@ from typing import (
     TypeVar,
 )
 
-from .._compat import IS_WINDOWS, POLLIN
+from .._compat import POLLIN, bell_pipe
 from ..abc import Green
 from .context import get_scheduler, here
 from .hub import Entry
@@ -60,18 +60,7 @@ class Wakeup(Entry):
         """Make the pipe and have the hub watch it."""
         if self.write_fd >= 0:
             return
-        if IS_WINDOWS:  # select and set_wakeup_fd take only sockets there
-            import socket
-
-            reading, writing = socket.socketpair()
-            self.open_ends = [reading, writing]
-            self.fd, write_fd = reading.fileno(), writing.fileno()
-            reading.setblocking(False)
-            writing.setblocking(False)
-        else:
-            self.fd, write_fd = os.pipe()
-            os.set_blocking(self.fd, False)
-            os.set_blocking(write_fd, False)
+        self.fd, write_fd, self.open_ends = bell_pipe()
         hub = self.scheduler.hub
         hub.forget(self.fd)
         hub.poller.register(self.fd, POLLIN)

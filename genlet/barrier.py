@@ -1,0 +1,141 @@
+"""Barrier: a number of greenthreads wait until all of them are there."""
+
+from __future__ import annotations
+
+from typing import Callable, List, Optional, cast
+
+from .abc import Green, green
+from .event import check_thread
+from .kernel import AnyGreenThread, Wait, Waiters
+
+__all__ = ["Barrier"]
+
+
+class Barrier:
+    """Opens when *parties* greenthreads wait at it, and closes behind them.
+
+    A greenthread that is interrupted while it waits leaves the barrier as if it had not come.
+
+    Args:
+        parties: How many must come.
+        action: A plain function, called by the last who comes before anybody goes on.  If it
+            raises, the barrier is broken.
+        timeout: Seconds for a `wait` that is not given its own.
+
+    Attributes:
+        parties: As given.
+        broken: Whether it was broken, and not reset since.
+
+    Raises:
+        ValueError: *parties* is less than 1.
+
+    Source:
+        ``threading.Barrier``.  Differs: who was let through stays let through, even if the barrier
+        is reset or broken before it runs.
+    """
+
+    def __init__(
+        self,
+        parties: int,
+        action: Optional[Callable[[], object]] = None,
+        timeout: Optional[float] = None,
+    ) -> None:
+        if parties < 1:
+            raise ValueError(f"a Barrier needs at least 1 party; got {parties!r}")
+        self.parties: int = parties
+        self.broken: bool = False
+        self._action: Optional[Callable[[], object]] = action
+        self._timeout: Optional[float] = timeout
+        self._line: Waiters[int] = Waiters()
+
+    @green
+    def wait(self, timeout: Optional[float] = None) -> Green[int]:
+        """Wait until all are there.
+
+        Args:
+            timeout: Seconds until the barrier is broken for everybody; None is the barrier's own.
+
+        Returns:
+            Which of them this one is, by order of arrival, from 0.
+
+        Raises:
+            threading.BrokenBarrierError: It is broken, or was broken or reset meanwhile.
+        """
+        if self.broken:
+            raise broken_barrier()
+        if len(self._line) + 1 == self.parties:
+            self._open()
+            return self.parties - 1
+        if timeout is None:
+            timeout = self._timeout
+        return (yield from Arrival(self, "the others", self._line, timeout).get())
+
+    def abort(self) -> None:
+        """Break the barrier: who waits, and who comes before a `reset`, gets BrokenBarrierError."""
+        check_thread(self._line)
+        self.broken = True
+        self._turn_away()
+
+    def reset(self) -> None:
+        """Make it as new; who waits gets BrokenBarrierError."""
+        check_thread(self._line)
+        self.broken = False
+        self._turn_away()
+
+    @property
+    def n_waiting(self) -> int:
+        """How many wait."""
+        return len(self._line)
+
+    @property
+    def waiters(self) -> List[AnyGreenThread]:
+        """Who waits, in order."""
+        return self._line.greenthreads()
+
+    def _open(self) -> None:
+        check_thread(self._line)
+        if self._action is not None:
+            try:
+                self._action()
+            except BaseException:
+                self.abort()
+                raise
+        for index, arrival in enumerate(self._line):
+            arrival.wake(index)
+
+    def _turn_away(self) -> None:
+        for arrival in self._line:
+            arrival.fail(broken_barrier())
+
+    def __repr__(self) -> str:
+        state = "broken" if self.broken else f"{len(self._line)} of {self.parties} waiting"
+        return f"<{type(self).__name__} at {id(self):#x}: {state}>"
+
+
+class Arrival(Wait[int]):
+    """A wait for the others, which may have come or gone before the wait is armed."""
+
+    __slots__ = ()
+
+    def arm(self, gt: AnyGreenThread) -> None:
+        barrier = cast(Barrier, self._subject)
+        if barrier.broken:
+            raise broken_barrier()
+        check_thread(barrier._line)
+        last = len(barrier._line) + 1 == barrier.parties
+        if last:
+            barrier._open()
+        super().arm(gt)
+        if last:
+            self.wake(barrier.parties - 1)
+
+    def expire(self) -> None:
+        self.expired = True
+        cast(Barrier, self._subject).abort()
+
+
+def broken_barrier() -> RuntimeError:
+    """Return a ``threading.BrokenBarrierError``, a RuntimeError."""
+    from threading import BrokenBarrierError
+
+    return BrokenBarrierError("the barrier was broken or reset: make it usable with reset()")

@@ -1,0 +1,405 @@
+"""Channel: a sending and a receiving end, which tell each other when they are closed."""
+
+from __future__ import annotations
+
+import errno
+from collections import deque
+from math import inf
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Deque,
+    Generic,
+    List,
+    NamedTuple,
+    Tuple,
+    TypeVar,
+    Union,
+    cast,
+)
+
+from .abc import END, End, Green, green
+from .errors import ClosedResource, WouldBlock
+from .event import check_thread
+from .kernel import AnyGreenThread, Wait, Waiters
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Channel", "ChannelStatistics", "Receiver", "Sender"]
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class ChannelStatistics(NamedTuple):
+    """What ``statistics()`` returns; the names are trio's."""
+
+    current_buffer_used: int
+    max_buffer_size: float
+    open_send_channels: int
+    open_receive_channels: int
+    tasks_waiting_send: int
+    tasks_waiting_receive: int
+
+
+class Pipe(Generic[T]):
+    """What the ends of one channel share.
+
+    Invariants: who waits to receive finds nothing buffered, and who waits to send no room.
+    """
+
+    __slots__ = ("buffer", "capacity", "receivers", "receiving", "senders", "sending")
+
+    def __init__(self, capacity: float) -> None:
+        self.capacity: float = capacity
+        self.buffer: Deque[T] = deque()
+        self.senders: int = 0  # open ends, of each kind
+        self.receivers: int = 0
+        self.sending: Waiters[None] = Waiters()
+        self.receiving: Waiters[T] = Waiters()
+
+    def put(self, item: T) -> bool:
+        """Hand *item* to the first receiver that waits, or buffer it; False if there is no room."""
+        if self.receiving.wake(item):
+            return True
+        if len(self.buffer) >= self.capacity:
+            return False
+        self.buffer.append(item)
+        return True
+
+    def has_item(self) -> bool:
+        """Whether an item can be had without waiting."""
+        return bool(self.buffer) or bool(self.sending)
+
+    def get(self) -> T:
+        """Take the next item, and let the first sender that waits put its own; there is one."""
+        sending = self.sending
+        if not sending:
+            return self.buffer.popleft()
+        check_thread(sending)
+        self.buffer.append(cast("Sending[T]", sending.first()).item)
+        sending.wake(None)
+        return self.buffer.popleft()
+
+    def statistics(self) -> ChannelStatistics:
+        return ChannelStatistics(
+            len(self.buffer),
+            self.capacity,
+            self.senders,
+            self.receivers,
+            len(self.sending),
+            len(self.receiving),
+        )
+
+
+class Sender(Generic[T_contra]):
+    """The sending end of a `Channel`; a context manager that closes it."""
+
+    __slots__ = ("__weakref__", "_closed", "_pipe")
+
+    def __init__(self, pipe: Pipe[T_contra]) -> None:
+        self._pipe: Pipe[T_contra] = pipe
+        self._closed: bool = False
+        pipe.senders += 1
+
+    @green
+    def send(self, item: T_contra) -> Green[None]:
+        """Send *item*, waiting for room in turn; with capacity 0, for a receiver.
+
+        It is no cancel point if there is room.  Interrupted while it waits, nobody gets the item.
+
+        Raises:
+            BrokenPipeError: All receivers are closed, or were while this waited.
+            ClosedResource: This end is closed, or was while this waited.
+        """
+        self._check()
+        if not self._pipe.put(item):
+            yield from Sending(self, item).get()
+
+    def send_nowait(self, item: T_contra) -> None:
+        """Send *item* at once.
+
+        Raises:
+            WouldBlock: There is no room.
+            BrokenPipeError: All receivers are closed.
+            ClosedResource: This end is closed.
+        """
+        self._check()
+        if not self._pipe.put(item):
+            raise WouldBlock(f"{self!r} has no room, and nobody waits for an item")
+
+    def clone(self) -> Sender[T_contra]:
+        """Return another sending end; the channel ends when all are closed.
+
+        Raises:
+            ClosedResource: This end is closed.
+        """
+        if self._closed:
+            raise ClosedResource(f"{self!r} cannot be cloned")
+        return Sender(self._pipe)
+
+    def close(self) -> None:
+        """Close this end; with the last one, receivers get what is buffered and then `END`.
+
+        Who waits to send on this end gets ClosedResource.  A second call does nothing.
+        """
+        if self._closed:
+            return
+        pipe = self._pipe
+        check_thread(pipe.sending)
+        check_thread(pipe.receiving)
+        self._closed = True
+        pipe.senders -= 1
+        for sending in pipe.sending:
+            if sending.subject() is self:
+                sending.fail(ClosedResource(f"{self!r} was closed while an item was being sent"))
+        if not pipe.senders:
+            for receiving in pipe.receiving:
+                receiving.fail(EOFError("all senders are closed"))
+
+    def statistics(self) -> ChannelStatistics:
+        """Return how full the channel is, how many ends are open, and how many wait."""
+        return self._pipe.statistics()
+
+    @property
+    def waiters(self) -> List[AnyGreenThread]:
+        """Who waits to send, on any end, in order."""
+        return self._pipe.sending.greenthreads()
+
+    def _check(self) -> None:
+        if self._closed:
+            raise ClosedResource(f"{self!r} cannot send any more")
+        if not self._pipe.receivers:
+            raise broken()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return _repr(self, self._closed, self._pipe)
+
+
+class Receiver(Generic[T_co]):
+    """The receiving end of a `Channel`; a context manager that closes it.
+
+    Several ends, and several greenthreads on one, share the items: each goes to one of them.
+    """
+
+    __slots__ = ("__weakref__", "_closed", "_pipe")
+
+    def __init__(self, pipe: Pipe[T_co]) -> None:
+        self._pipe: Pipe[T_co] = pipe
+        self._closed: bool = False
+        pipe.receivers += 1
+
+    @green
+    def receive(self) -> Green[T_co]:
+        """Receive the next item, waiting for one in turn.
+
+        It is no cancel point if there is one.  Interrupted while it waits, no item is lost.
+
+        Raises:
+            EOFError: All senders are closed, and nothing is buffered.
+            ClosedResource: This end is closed, or was while this waited.
+
+        Source:
+            trio's ``MemoryReceiveChannel.receive``, which raises ``EndOfChannel``.
+        """
+        self._check()
+        if self._pipe.has_item():
+            return self._pipe.get()
+        self._check_end()
+        return (yield from Receiving(self, "an item", self._pipe.receiving).get())
+
+    @green
+    def next(self) -> Green[Union[T_co, End]]:
+        """Receive the next item, or `END` when all senders are closed and nothing is buffered.
+
+        Raises:
+            ClosedResource: This end is closed, or was while this waited.
+        """
+        self._check()
+        if self._pipe.has_item():
+            return self._pipe.get()
+        try:
+            self._check_end()
+            return (yield from Receiving(self, "an item", self._pipe.receiving).get())
+        except EOFError:
+            return END
+
+    @green
+    def collect(self) -> Green[List[T_co]]:
+        """Receive all items until `END`."""
+        items: List[T_co] = []
+        while (item := (yield from self.next())) is not END:
+            items.append(item)
+        return items
+
+    def receive_nowait(self) -> T_co:
+        """Receive an item that is there.
+
+        Raises:
+            WouldBlock: There is none.
+            EOFError: All senders are closed, and nothing is buffered.
+            ClosedResource: This end is closed.
+        """
+        self._check()
+        if self._pipe.has_item():
+            return self._pipe.get()
+        self._check_end()
+        raise WouldBlock(f"{self!r} has no item, and nobody waits to send one")
+
+    def next_nowait(self) -> Union[T_co, End]:
+        """Receive an item that is there, or `END`.
+
+        Raises:
+            WouldBlock: There is neither.
+            ClosedResource: This end is closed.
+        """
+        try:
+            return self.receive_nowait()
+        except EOFError:
+            return END
+
+    def clone(self) -> Receiver[T_co]:
+        """Return another receiving end.
+
+        Raises:
+            ClosedResource: This end is closed.
+        """
+        if self._closed:
+            raise ClosedResource(f"{self!r} cannot be cloned")
+        return Receiver(self._pipe)
+
+    def close(self) -> None:
+        """Close this end; with the last one, senders get BrokenPipeError.
+
+        What is buffered then is thrown away.  Who waits to receive on this end gets ClosedResource.
+        A second call does nothing.
+        """
+        if self._closed:
+            return
+        pipe = self._pipe
+        check_thread(pipe.sending)
+        check_thread(pipe.receiving)
+        self._closed = True
+        pipe.receivers -= 1
+        for receiving in pipe.receiving:
+            if receiving.subject() is self:
+                receiving.fail(ClosedResource(f"{self!r} was closed while it was waited on"))
+        if not pipe.receivers:
+            pipe.buffer.clear()
+            for sending in pipe.sending:
+                sending.fail(broken())
+
+    def statistics(self) -> ChannelStatistics:
+        """Return how full the channel is, how many ends are open, and how many wait."""
+        return self._pipe.statistics()
+
+    @property
+    def waiters(self) -> List[AnyGreenThread]:
+        """Who waits to receive, on any end, in order."""
+        return self._pipe.receiving.greenthreads()
+
+    def _check(self) -> None:
+        if self._closed:
+            raise ClosedResource(f"{self!r} cannot receive any more")
+
+    def _check_end(self) -> None:
+        if not self._pipe.senders:
+            raise EOFError("all senders are closed")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return _repr(self, self._closed, self._pipe)
+
+
+class Sending(Wait[None], Generic[T]):
+    """A wait with an item for room, which may have become before the wait is armed."""
+
+    __slots__ = ("item",)
+
+    def __init__(self, sender: Sender[T], item: T) -> None:
+        super().__init__(sender, "room for an item", sender._pipe.sending)
+        self.item: T = item
+
+    def arm(self, gt: AnyGreenThread) -> None:
+        sender = cast("Sender[T]", self._subject)
+        check_thread(sender._pipe.sending)
+        sender._check()
+        sent = sender._pipe.put(self.item)
+        super().arm(gt)
+        if sent:
+            self.wake(None)
+
+
+class Receiving(Wait[T]):
+    """A wait for an item, which may have come before the wait is armed."""
+
+    __slots__ = ()
+
+    def arm(self, gt: AnyGreenThread) -> None:
+        receiver = cast("Receiver[T]", self._subject)
+        pipe = receiver._pipe
+        check_thread(pipe.receiving)
+        receiver._check()
+        if pipe.has_item():
+            item = pipe.get()
+            super().arm(gt)
+            self.wake(item)
+        else:
+            receiver._check_end()
+            super().arm(gt)
+
+
+def broken() -> BrokenPipeError:
+    """Return the error of a sender whom nobody can hear."""
+    return BrokenPipeError(errno.EPIPE, "all receivers of the channel are closed")
+
+
+def _repr(end: object, closed: bool, pipe: Pipe[Any]) -> str:
+    state = "closed" if closed else f"{len(pipe.buffer)} of {pipe.capacity:g} buffered"
+    return (
+        f"<{type(end).__name__} at {id(end):#x}: {state}, {len(pipe.sending)} sending,"
+        f" {len(pipe.receiving)} receiving>"
+    )
+
+
+class Channel(Tuple[Sender[T], Receiver[T]]):
+    """A new channel: a pair of its two ends.
+
+    ::
+
+        tx, rx = Channel[int](5)
+
+    Args:
+        capacity: How many items are buffered before `Sender.send` waits; 0 for none, infinity for
+            any number.
+
+    Raises:
+        ValueError: *capacity* is negative, or neither whole nor infinite.
+
+    Source:
+        trio's ``open_memory_channel``.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, capacity: float) -> Self:
+        if not capacity >= 0 or (capacity != inf and capacity != int(capacity)):
+            raise ValueError(
+                f"the capacity of a Channel is a whole number, 0 or more, or infinity; got"
+                f" {capacity!r}"
+            )
+        pipe: Pipe[T] = Pipe(capacity)
+        return super().__new__(cls, (Sender(pipe), Receiver(pipe)))

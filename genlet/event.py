@@ -1,0 +1,224 @@
+"""Event: a value, or an error, that is sent once to everybody who waits for it."""
+
+# The objects of this room
+# ------------------------
+# Each keeps its waits in a `Waiters` and hands over when it wakes: a wait that was woken has its
+# permit, item or value, whatever happens to its greenthread before that runs.  Nothing is ever taken
+# back, and no wait is half served.
+#
+# A greenthread that leaves children behind may be held between asking and taking its place in the
+# line, and what it asked for may have come by then.  So every `arm` here asks again.
+#
+# An object belongs to the kernel of those who wait on it, and to nobody when nobody waits.
+# `check_thread` is asked before anything is changed, so that a call refused has done nothing.
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, List, Optional, TypeVar, Union, cast, overload
+
+from .abc import Green, Op, green
+from .errors import WrongThread
+from .kernel import AnyGreenThread, ExceptionLike, Wait, Waiters, get_scheduler
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+__all__ = ["Event"]
+
+
+def check_thread(line: Waiters[Any]) -> None:
+    """Refuse a call from a thread that does not run the kernel of those who stand in *line*.
+
+    Raises:
+        WrongThread: Somebody waits, and in another thread.
+    """
+    first = line.first()
+    if first is None:
+        return
+    try:
+        if get_scheduler() is first.gt.scheduler:
+            return
+    except RuntimeError:  # no kernel runs in this thread
+        pass
+    from threading import current_thread
+
+    raise WrongThread(
+        f"{first.subject()!r} was used in thread {current_thread().name} while {first.gt!r} waits on"
+        " it in the thread of another kernel: go through a portal, genlet.portal()"
+    )
+
+
+class Sent(Generic[T]):
+    """What was sent: kept apart from the event, which may be reset before a waiter runs."""
+
+    __slots__ = ("exc", "traceback", "value")
+
+    def __init__(self, value: Optional[T], exc: Optional[ExceptionLike]) -> None:
+        self.value: Optional[T] = value
+        self.exc: Optional[ExceptionLike] = exc
+        self.traceback: Optional[TracebackType] = (
+            exc.__traceback__ if isinstance(exc, BaseException) else None
+        )
+
+    def get(self) -> T:
+        """Return the value or raise the error, as often as asked."""
+        exc = self.exc
+        if exc is None:
+            return cast(T, self.value)  # send() took a T
+        if isinstance(exc, BaseException):
+            raise exc.with_traceback(self.traceback)  # or it would grow with every waiter
+        raise exc()
+
+
+class Event(Generic[T]):
+    """A value that many can wait for and one sends, once.
+
+    ::
+
+        ready: Event[int] = Event()
+        port = yield from ready.wait()          # elsewhere: ready.send(8080)
+
+    Source:
+        eventlet ``event.Event``.  Differs: waiters are woken in the order they came.
+    """
+
+    __slots__ = ("__weakref__", "_line", "_sent")
+
+    def __init__(self) -> None:
+        self._line: Waiters[Sent[T]] = Waiters()
+        self._sent: Optional[Sent[T]] = None
+
+    @overload
+    def wait(self, timeout: None = None) -> Op[T]: ...
+    @overload
+    def wait(self, timeout: Optional[float]) -> Op[Optional[T]]: ...
+    @green
+    def wait(self, timeout: Optional[float] = None) -> Green[Optional[T]]:
+        """Wait until something is sent, and return it; at once if it was sent before.
+
+        Args:
+            timeout: Seconds.  When they have passed the result is None, and the event as before.
+
+        Raises:
+            BaseException: What was sent with ``send_exception``.
+        """
+        sent = self._sent
+        if sent is None:
+            listening = Listening(self, "an event", self._line, timeout)
+            sent = yield from listening.get()
+            if listening.expired:
+                return None
+        return sent.get()
+
+    @overload
+    def send(self: Event[None]) -> None: ...
+    @overload
+    def send(self, result: T, exc: None = None) -> None: ...
+    @overload
+    def send(self, result: Optional[T] = None, *, exc: ExceptionLike) -> None: ...
+    @overload
+    def send(self, result: Optional[T], exc: ExceptionLike) -> None: ...
+    def send(self, result: Optional[T] = None, exc: Optional[ExceptionLike] = None) -> None:
+        """Give *result* to everybody who waits, and to those who come later.
+
+        A plain call; the waiters run in the next turn, with what was sent here even if the event
+        was reset meanwhile.
+
+        Args:
+            exc: An exception, or a class that takes no arguments, for the waiters to raise instead.
+
+        Raises:
+            AssertionError: Something was sent before.
+        """
+        if self._sent is not None:
+            raise AssertionError("Trying to re-send() an already-triggered event.")
+        check_thread(self._line)
+        self._sent = sent = Sent(result, exc)
+        self._line.wake_all(sent)
+
+    def send_exception(self, exc: ExceptionLike) -> None:
+        """Have everybody who waits, and those who come later, raise *exc*.
+
+        Source:
+            eventlet ``Event.send_exception``, which also takes the three parts of ``exc_info()``.
+        """
+        self.send(None, exc)
+
+    def reset(self) -> None:
+        """Make it an event to which nothing was sent.
+
+        Raises:
+            AssertionError: It is one already.
+        """
+        if self._sent is None:
+            raise AssertionError("Trying to re-reset() a fresh event.")
+        self._sent = None
+
+    def ready(self) -> bool:
+        """Whether something was sent, so that `wait` would not wait."""
+        return self._sent is not None
+
+    def has_result(self) -> bool:
+        """Whether a value was sent."""
+        return self._sent is not None and self._sent.exc is None
+
+    def has_exception(self) -> bool:
+        """Whether an error was sent."""
+        return self._sent is not None and self._sent.exc is not None
+
+    @overload
+    def poll(self, notready: None = None) -> Optional[T]: ...
+    @overload
+    def poll(self, notready: D) -> Union[T, D]: ...
+    def poll(self, notready: object = None) -> object:
+        """Return the value or raise the error sent; *notready* if nothing was."""
+        return notready if self._sent is None else self._sent.get()
+
+    @overload
+    def poll_result(self, notready: None = None) -> Optional[T]: ...
+    @overload
+    def poll_result(self, notready: D) -> Union[T, D]: ...
+    def poll_result(self, notready: object = None) -> object:
+        """Return the value sent; *notready* if nothing or an error was."""
+        return self.poll(notready) if self.has_result() else notready
+
+    @overload
+    def poll_exception(self, notready: None = None) -> None: ...
+    @overload
+    def poll_exception(self, notready: D) -> D: ...
+    def poll_exception(self, notready: object = None) -> object:
+        """Raise the error sent; return *notready* if nothing or a value was."""
+        if self._sent is not None and self._sent.exc is not None:
+            self._sent.get()
+        return notready
+
+    @property
+    def waiters(self) -> List[AnyGreenThread]:
+        """Who waits, in order."""
+        return self._line.greenthreads()
+
+    def __repr__(self) -> str:
+        sent = self._sent
+        if sent is None:
+            state = f"not ready, {len(self._line)} waiting"
+        elif sent.exc is not None:
+            state = f"sent exception {sent.exc!r}"
+        else:
+            state = f"sent {sent.value!r}"
+        return f"<{type(self).__name__} at {id(self):#x}: {state}>"
+
+
+class Listening(Wait[Sent[T]]):
+    """A wait for an event, which may have been sent before the wait is armed."""
+
+    __slots__ = ()
+
+    def arm(self, gt: AnyGreenThread) -> None:
+        check_thread(cast("Waiters[Sent[T]]", self._line))
+        super().arm(gt)
+        sent = cast("Event[T]", self._subject)._sent
+        if sent is not None:
+            self.wake(sent)

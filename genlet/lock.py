@@ -1,0 +1,121 @@
+"""Locks: one at a time, and it is known who."""
+
+from __future__ import annotations
+
+from typing import Dict, Optional
+
+from .kernel import AnyGreenThread, get_scheduler
+from .semaphore import Semaphore
+
+__all__ = ["Lock", "RLock"]
+
+
+class Lock(Semaphore):
+    """Held by one greenthread at a time; handed to those who wait in the order they came.
+
+    Any greenthread may release it, not only its owner.
+
+    Attributes:
+        owner: The greenthread that acquired it; None while nobody has, or none of the kernel's.
+
+    Source:
+        eventlet ``lock.Lock``, a semaphore of one; ``threading.Lock``.
+    """
+
+    _noun: str = "a lock"
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.owner: Optional[AnyGreenThread] = None
+        self._again: int = 0  # how many times more its owner has acquired it, as an RLock
+        self._overlooked: Dict[AnyGreenThread, int] = {}  # releases that are to do nothing
+
+    def release(self) -> None:
+        """Give the lock to the first who waits, or unlock it.
+
+        Raises:
+            RuntimeError: It is not locked.
+        """
+        if self._overlooked and self._is_overlooked():
+            return
+        if self.counter:
+            raise RuntimeError("release unlocked lock")
+        self._free()
+
+    def _free(self) -> None:
+        first = self._line.first()
+        if first is None:
+            self.counter = 1
+            self.owner = None
+        else:
+            first.wake(True)
+            self.owner = first.gt
+
+    def _overlook(self, gt: AnyGreenThread, count: int) -> None:
+        """Let *gt*, which lost the lock without releasing it, release it *count* times in vain."""
+        self._overlooked[gt] = self._overlooked.get(gt, 0) + count
+
+    def _is_overlooked(self) -> bool:
+        gt = get_scheduler().current
+        if gt is None or gt is self.owner or gt not in self._overlooked:
+            return False
+        self._overlooked[gt] -= 1
+        if not self._overlooked[gt]:
+            del self._overlooked[gt]
+        return True
+
+    def _take(self) -> bool:
+        if not self.counter:
+            return False
+        self.owner = get_scheduler().current
+        self.counter = 0
+        return True
+
+    def _take_for(self, gt: AnyGreenThread) -> bool:
+        if not self.counter:
+            return False
+        self.owner = gt
+        self.counter = 0
+        return True
+
+    def __repr__(self) -> str:
+        if self.counter:
+            state = "unlocked"
+        else:
+            holder = self.owner.name if self.owner is not None else "nobody known"
+            state = f"held by {holder}, {len(self._line)} waiting"
+        return f"<{type(self).__name__} at {id(self):#x}: {state}>"
+
+
+class RLock(Lock):
+    """A lock that its owner may acquire again; it is free when released as often.
+
+    Source:
+        ``threading.RLock``, with greenthreads for threads.
+    """
+
+    @property
+    def count(self) -> int:
+        """How many times its owner has acquired it."""
+        return 0 if self.counter else 1 + self._again
+
+    def release(self) -> None:
+        """Undo one acquire; the last one gives the lock to the first who waits, or unlocks it.
+
+        Raises:
+            RuntimeError: The running greenthread does not own it.
+        """
+        if self._overlooked and self._is_overlooked():
+            return
+        if self.counter or self.owner is not get_scheduler().current:
+            raise RuntimeError(f"cannot release un-acquired lock: {self!r}")
+        if self._again:
+            self._again -= 1
+        else:
+            self._free()
+
+    def _take(self) -> bool:
+        if not self.counter and self.owner is get_scheduler().current:
+            self._again += 1
+            return True
+        return super()._take()

@@ -1,0 +1,420 @@
+"""Queues between greenthreads: first in, first out, or last in, or smallest first."""
+
+# Invariants: who waits to get finds nothing stored, and who waits to put finds no room.  A getter is
+# woken with its item and a putter with its item stored or handed over, so neither is woken in vain,
+# and an interruption that comes before they run takes nothing back.
+
+from __future__ import annotations
+
+import queue as stdlib
+import sys
+from collections import deque
+from heapq import heappop, heappush
+from queue import Empty, Full
+from typing import Any, Generic, List, Optional, TypeVar, Union, cast
+
+from .abc import END, End, Green, green
+from .event import check_thread
+from .kernel import AnyGreenThread, Wait, Waiters
+
+__all__ = [
+    "Empty",
+    "Full",
+    "LifoQueue",
+    "LightQueue",
+    "PriorityQueue",
+    "Queue",
+    "ShutDown",
+]
+
+T = TypeVar("T")
+
+if sys.version_info >= (3, 13):
+    ShutDown = stdlib.ShutDown
+else:
+
+    class ShutDown(Exception):
+        """Raised by a queue that was shut down; ``queue.ShutDown`` where that exists."""
+
+
+class LightQueue(Generic[T]):
+    """A queue without ``task_done()`` and ``join()``.
+
+    ::
+
+        while (item := (yield from queue.next())) is not END:
+            ...
+
+    Args:
+        maxsize: How many items are stored before `put` waits.  None and negative: any number.  0: a
+            channel, where each `put` waits for the greenthread that gets.
+
+    Attributes:
+        maxsize: As given, None for a negative one.
+        queue: What the items are stored in.
+        is_shutdown: Whether `shutdown` was called.
+
+    To store items in another way, override ``_init``, ``_put`` and ``_get``, and keep them in
+    ``self.queue``, which is false when it is empty and has a length.
+
+    Source:
+        eventlet ``queue.LightQueue``.  Differs: getters and putters are served in the order they
+        came, ``get_nowait`` takes from a putter that waits, and `shutdown`, `next` and `collect`.
+    """
+
+    queue: Any  # whatever `_init` makes of it
+
+    def __init__(self, maxsize: Optional[int] = None) -> None:
+        self.maxsize: Optional[int] = None if maxsize is None or maxsize < 0 else maxsize
+        self.is_shutdown: bool = False
+        self._getters: Waiters[T] = Waiters()
+        self._putters: Waiters[None] = Waiters()
+        self._joiners: Waiters[None] = Waiters()
+        self._unfinished: int = 0
+        self._init(self.maxsize)
+
+    # ---- the hooks ----
+
+    _hooked: bool = False  # a subclass has its own, through which every item must pass
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._hooked = any(hook.__module__ != __name__ for hook in (cls._put, cls._get))
+
+    def _init(self, maxsize: Optional[int]) -> None:
+        """Make ``self.queue``."""
+        self.queue = deque()
+
+    def _put(self, item: T) -> None:
+        """Store *item*."""
+        self.queue.append(item)
+
+    def _get(self) -> T:
+        """Take the next item out."""
+        item: T = self.queue.popleft()
+        return item
+
+    # ---- putting ----
+
+    @green
+    def put(self, item: T, block: bool = True, timeout: Optional[float] = None) -> Green[None]:
+        """Put *item* into the queue, waiting for room in turn.
+
+        It is no cancel point if there is room.  On a channel it always lets others run, and
+        returns when the getter has; interrupted before that, nobody gets the item.
+
+        Args:
+            block: False puts at once or raises Full.
+            timeout: Seconds to wait for room, None for ever.
+
+        Raises:
+            Full: There was no room in time; the item was not put.
+            ShutDown: The queue is shut down, or was meanwhile; the item was not put.
+        """
+        maxsize = self.maxsize
+        if not block or ((maxsize is None or len(self.queue) < maxsize) and not self.is_shutdown):
+            self.put_nowait(item)
+            return
+        if self.is_shutdown:
+            raise ShutDown
+        putter = Putter(self, item, timeout)
+        yield from putter.get()
+        if putter.expired:
+            raise Full
+
+    def put_nowait(self, item: T) -> None:
+        """Put *item* into the queue, or give it to a getter that waits.
+
+        Raises:
+            Full: There is no room, and nobody waits for an item.
+            ShutDown: The queue is shut down.
+            WrongThread: Who waits for an item belongs to another thread's kernel.
+        """
+        if self.is_shutdown:
+            raise ShutDown
+        if not self.queue:  # only then may somebody wait for an item
+            hand_over = self._pass_on if self._hooked else self._getters.wake
+            if hand_over(item):
+                self._unfinished += 1
+                return
+        maxsize = self.maxsize
+        if maxsize is not None and len(self.queue) >= maxsize:
+            raise Full
+        self._put(item)
+        self._unfinished += 1
+
+    def _pass_on(self, item: T) -> bool:
+        """Give *item* to a getter through the hooks, which may change it; False if nobody waits."""
+        if not self._getters:
+            return False
+        check_thread(self._getters)
+        self._put(item)
+        if self.queue:  # they may have refused it
+            self._getters.wake(self._get())
+        return True
+
+    # ---- getting ----
+
+    @green
+    def get(self, block: bool = True, timeout: Optional[float] = None) -> Green[T]:
+        """Take the next item out of the queue, waiting for one in turn.
+
+        It is no cancel point if there is one.  Interrupted while it waits, no item is lost.
+
+        Args:
+            block: False takes one that is there or raises Empty.
+            timeout: Seconds to wait for one, None for ever.
+
+        Raises:
+            Empty: There was no item in time.
+            ShutDown: The queue is shut down and empty.
+        """
+        if self.queue or not block or (self.maxsize == 0 and self._putters):
+            return self.get_nowait()
+        getter = Getter(self, "an item", self._getters, timeout)
+        item = yield from getter.get()
+        if getter.expired:
+            raise Empty
+        return item
+
+    def get_nowait(self) -> T:
+        """Take the next item out of the queue, or from a putter that waits.
+
+        Raises:
+            Empty: There is none.
+            ShutDown: The queue is shut down and empty.
+            WrongThread: Who waits to put belongs to another thread's kernel.
+        """
+        if self.maxsize is None:
+            if self.queue:
+                return self._get()
+        elif self._has_item():
+            item = self._get()
+            self._admit(self.maxsize)
+            return item
+        raise ShutDown if self.is_shutdown else Empty
+
+    @green
+    def next(self) -> Green[Union[T, End]]:
+        """Take the next item, or `END` when the queue is shut down and drained."""
+        if self.queue or (self.maxsize == 0 and self._putters):
+            return self.get_nowait()
+        try:
+            return (yield from Getter(self, "an item", self._getters).get())
+        except ShutDown:
+            return END
+
+    @green
+    def collect(self) -> Green[List[T]]:
+        """Take all items until the queue is shut down and drained."""
+        items: List[T] = []
+        while (item := (yield from self.next())) is not END:
+            items.append(item)
+        return items
+
+    # ---- the state ----
+
+    def qsize(self) -> int:
+        """How many items are stored."""
+        return len(self.queue)
+
+    def empty(self) -> bool:
+        """Whether none is stored."""
+        return not self.queue
+
+    def full(self) -> bool:
+        """Whether there is no room for another; always, of a channel."""
+        return self.maxsize is not None and len(self.queue) >= self.maxsize
+
+    def getting(self) -> int:
+        """How many greenthreads wait for an item."""
+        return len(self._getters)
+
+    def putting(self) -> int:
+        """How many greenthreads wait for room."""
+        return len(self._putters)
+
+    def resize(self, size: Optional[int]) -> None:
+        """Change the size.  More room lets in who waits for it; less drops nothing."""
+        check_thread(self._putters)
+        self.maxsize = None if size is None or size < 0 else size
+        self._admit(self.maxsize)
+
+    def shutdown(self, immediate: bool = False) -> None:
+        """Let no more items in, and let those who wait in vain go.
+
+        Getters get what is stored, and ShutDown after that; putters get ShutDown at once.
+
+        Args:
+            immediate: Throw away what is stored, and count it as done.
+
+        Source:
+            ``queue.Queue.shutdown``, of 3.13.
+        """
+        for line in (self._getters, self._putters, self._joiners):
+            check_thread(line)
+        self.is_shutdown = True
+        for getter in self._getters:
+            getter.fail(ShutDown)
+        for putter in self._putters:
+            putter.fail(ShutDown)
+        if immediate:
+            while self.queue:
+                self._get()
+                self._unfinished = max(self._unfinished - 1, 0)
+            if not self._unfinished:
+                self._joiners.wake_all(None)
+
+    def __repr__(self) -> str:
+        size = "" if self.maxsize is None else f" of {self.maxsize}"
+        state = ", shut down" if self.is_shutdown else ""
+        return (
+            f"<{type(self).__name__} at {id(self):#x}: {len(self.queue)}{size} items,"
+            f" {len(self._getters)} getting, {len(self._putters)} putting{state}>"
+        )
+
+    # ---- letting putters in ----
+
+    def _has_item(self) -> bool:
+        """Whether an item can be had now; on a channel, one that a putter waits with is fetched."""
+        if self._putters:
+            check_thread(self._putters)
+            if not self.queue:
+                self._admit(1)
+        return bool(self.queue)
+
+    def _admit(self, size: Optional[int]) -> None:
+        """Store what putters wait with, until *size* items are stored."""
+        while size is None or len(self.queue) < size:
+            putter = self._putters.first()
+            if putter is None:
+                return
+            try:
+                self._put(cast("Putter[T]", putter).item)
+            except BaseException as exc:
+                putter.fail(
+                    exc
+                )  # a heap that cannot compare it: its putter's error, not the getter's
+            else:
+                self._unfinished += 1
+                putter.wake(None)
+
+
+class Getter(Wait[T]):
+    """A wait for an item, which may have come before the wait is armed."""
+
+    __slots__ = ()
+
+    def arm(self, gt: AnyGreenThread) -> None:
+        # What `LightQueue` hands in; a cast would cost a call for every item waited for.
+        queue: LightQueue[T] = self._subject  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+        if queue._getters:
+            check_thread(queue._getters)
+        if queue.queue or queue.maxsize == 0 or queue.is_shutdown:
+            try:
+                item = queue.get_nowait()
+            except Empty:
+                pass
+            else:
+                super().arm(gt)
+                self.wake(item)
+                return
+        super().arm(gt)
+
+
+class Putter(Wait[None], Generic[T]):
+    """A wait with an item for room or, on a channel, for a getter."""
+
+    __slots__ = ("item",)
+
+    def __init__(self, queue: LightQueue[T], item: T, timeout: Optional[float]) -> None:
+        super().__init__(queue, "room for an item", queue._putters, timeout)
+        self.item: T = item
+
+    def arm(self, gt: AnyGreenThread) -> None:
+        queue = cast("LightQueue[T]", self._subject)
+        check_thread(queue._putters)
+        try:
+            queue.put_nowait(self.item)
+        except Full:
+            super().arm(gt)
+        else:
+            super().arm(gt)
+            self.wake(None)
+
+
+class Queue(LightQueue[T]):
+    """A queue that knows when all that was put into it is done.
+
+    Source:
+        eventlet ``queue.Queue``; ``queue.Queue``, where a *maxsize* of 0 is without limit.
+    """
+
+    @property
+    def unfinished_tasks(self) -> int:
+        """How many items were put and not reported by `task_done`."""
+        return self._unfinished
+
+    def task_done(self) -> None:
+        """Say that one item that was got is done.
+
+        Raises:
+            ValueError: It was said of all of them before.
+        """
+        if self._unfinished <= 0:
+            raise ValueError("task_done() called too many times")
+        if self._unfinished == 1:
+            self._joiners.wake_all(None)
+        self._unfinished -= 1
+
+    @green
+    def join(self) -> Green[None]:
+        """Wait until all items that were put are done; at once if they are."""
+        if self._unfinished:
+            yield from Joiner(self, "all items to be done", self._joiners).get()
+
+
+class Joiner(Wait[None]):
+    """A wait for the items to be done, which they may be before the wait is armed."""
+
+    __slots__ = ()
+
+    def arm(self, gt: AnyGreenThread) -> None:
+        queue = cast("LightQueue[Any]", self._subject)
+        check_thread(queue._joiners)
+        super().arm(gt)
+        if not queue._unfinished:
+            self.wake(None)
+
+
+class PriorityQueue(Queue[T]):
+    """A queue that gives out the smallest item first.
+
+    Source:
+        eventlet ``queue.PriorityQueue``; ``queue.PriorityQueue``.
+    """
+
+    def _init(self, maxsize: Optional[int]) -> None:
+        self.queue = []
+
+    def _put(self, item: T) -> None:
+        heappush(self.queue, item)
+
+    def _get(self) -> T:
+        item: T = heappop(self.queue)
+        return item
+
+
+class LifoQueue(Queue[T]):
+    """A queue that gives out the newest item first.
+
+    Source:
+        eventlet ``queue.LifoQueue``; ``queue.LifoQueue``.
+    """
+
+    def _init(self, maxsize: Optional[int]) -> None:
+        self.queue = []
+
+    def _get(self) -> T:
+        item: T = self.queue.pop()
+        return item

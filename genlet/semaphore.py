@@ -1,0 +1,378 @@
+"""Semaphores: so many at a time, first come, first served."""
+
+# Invariant: a permit is free only while nobody waits for one.  `release` hands it to the first in
+# the line, so nobody who comes later, with a timeout or without, gets past those who wait.
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, List, Optional, Protocol, cast
+
+from .abc import Green, green
+from .errors import WouldBlock
+from .event import check_thread
+from .kernel import AnyGreenThread, Wait, Waiters
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import ContextManager
+
+__all__ = ["BoundedSemaphore", "CappedSemaphore", "Semaphore"]
+
+
+def checked_timeout(blocking: bool, timeout: float) -> Optional[float]:
+    """Return the timeout an acquire was given, None for no limit.
+
+    Raises:
+        ValueError: It is negative and not -1, or is given to a call that does not wait.
+
+    Source:
+        ``threading.Lock.acquire``.
+    """
+    if timeout == -1:
+        return None
+    if not timeout >= 0:
+        raise ValueError("timeout value must be strictly positive")
+    if not blocking:
+        raise ValueError("can't specify timeout for non-blocking acquire")
+    return timeout
+
+
+class Releasable(Protocol):
+    """What a `Held` can be the holding of."""
+
+    def release(self) -> None: ...
+
+
+class Held:
+    """What ``hold()`` returns: leaving the ``with`` block releases."""
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: Releasable) -> None:
+        self._what: Releasable = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        exc_type: Optional[type],
+        exc: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self._what.release()
+
+
+class Semaphore:
+    """A number of permits; who finds none waits until one is released.
+
+    ::
+
+        with (yield from semaphore.hold()):
+            ...
+
+    Args:
+        value: How many permits there are; a float is truncated.
+
+    Attributes:
+        counter: How many permits are free.
+
+    Raises:
+        TypeError: *value* is no number.
+        ValueError: *value* is negative.
+
+    Source:
+        eventlet ``semaphore.Semaphore``.  Differs: timed and non-blocking acquires do not get past
+        those who wait.
+    """
+
+    _noun: str = "a permit"  # what its waiters wait for, in reports
+
+    def __init__(self, value: float = 1) -> None:
+        try:
+            count = int(value)
+        except (TypeError, ValueError, OverflowError) as exc:
+            raise TypeError(
+                f"Semaphore() expect value :: int, actual: {type(value)} {exc}"
+            ) from None
+        if count < 0:
+            raise ValueError(f"Semaphore() expect value >= 0, actual: {value!r}")
+        self.counter: int = count
+        self._line: Waiters[bool] = Waiters()
+
+    @green
+    def acquire(self, blocking: bool = True, timeout: Optional[float] = None) -> Green[bool]:
+        """Take a permit, waiting for one in turn.
+
+        It is no cancel point if it need not wait.
+
+        Args:
+            blocking: False takes one that is free or gives up; it never waits.
+            timeout: Seconds to wait for one; None and -1 for ever.
+
+        Returns:
+            Whether it has one now.
+
+        Raises:
+            ValueError: *timeout* is negative and not -1, or given although *blocking* is false.
+        """
+        if timeout is not None:
+            timeout = checked_timeout(blocking, timeout)
+        if self._take():
+            return True
+        if not blocking:
+            return False
+        return (yield from Claim(self, self._noun, self._line, timeout, False).get())
+
+    def acquire_nowait(self) -> None:
+        """Take a permit that is free.
+
+        Raises:
+            WouldBlock: There is none.
+        """
+        if not self._take():
+            raise WouldBlock(f"{self!r} has nothing to give without waiting")
+
+    @green
+    def hold(self) -> Green[ContextManager[None]]:
+        """Take a permit and return a context manager that releases it."""
+        if not self._take():
+            yield from Claim(self, self._noun, self._line).get()
+        return Held(self)
+
+    def release(self) -> None:
+        """Give a permit to the first who waits, or back.
+
+        Raises:
+            WrongThread: Who waits belongs to another thread's kernel.
+        """
+        if not self._line.wake(True):
+            self.counter += 1
+
+    def locked(self) -> bool:
+        """Whether an acquire would have to wait."""
+        return self.counter <= 0
+
+    def bounded(self) -> bool:
+        """Whether a release would have to wait: never, except of a `CappedSemaphore`."""
+        return False
+
+    @property
+    def balance(self) -> int:
+        """How many permits are free; below zero, how many greenthreads wait for one."""
+        return self.counter - len(self._line)
+
+    @property
+    def waiters(self) -> List[AnyGreenThread]:
+        """Who waits, in order."""
+        return self._line.greenthreads()
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} at {id(self):#x}: {self.counter} free,"
+            f" {len(self._line)} waiting>"
+        )
+
+    def _take(self) -> bool:
+        """Take a permit for the running greenthread if one is free."""
+        if self.counter <= 0:
+            return False
+        self.counter -= 1
+        return True
+
+    def _take_for(self, gt: AnyGreenThread) -> bool:
+        """Take a permit for *gt*, which need not be running, if one is free."""
+        return self._take()
+
+
+class Claim(Wait[bool]):
+    """A wait for a permit, which may have become free before the wait is armed."""
+
+    __slots__ = ()
+
+    def arm(self, gt: AnyGreenThread) -> None:
+        check_thread(cast("Waiters[bool]", self._line))
+        super().arm(gt)
+        if cast(Semaphore, self._subject)._take_for(gt):
+            self.wake(True)
+
+
+class BoundedSemaphore(Semaphore):
+    """A semaphore that notices when it is released more often than it was acquired.
+
+    Source:
+        eventlet ``semaphore.BoundedSemaphore``.
+    """
+
+    def __init__(self, value: float = 1) -> None:
+        super().__init__(value)
+        self.original_counter: int = self.counter
+
+    def release(self) -> None:
+        """Give a permit to the first who waits, or back.
+
+        Raises:
+            ValueError: All permits are back already.
+        """
+        if self.counter >= self.original_counter:
+            raise ValueError("Semaphore released too many times")
+        super().release()
+
+
+class CappedSemaphore:
+    """A semaphore with a ceiling: who releases into a full one waits for somebody to acquire.
+
+    With *limit* 0 every release meets an acquire.  There is no ``hold()``: what releases may wait,
+    and the end of a ``with`` block cannot; write ``try: ... finally: yield from s.release()``.
+
+    Args:
+        count: How many permits are free to begin with.
+        limit: How many can be.
+
+    Attributes:
+        counter: How many permits are free, never more than the limit.
+        limit: As given.
+
+    Raises:
+        ValueError: *count* is negative or above *limit*.
+
+    Source:
+        eventlet ``semaphore.CappedSemaphore``, where the permit of a release that waits can be
+        acquired several times over.
+    """
+
+    def __init__(self, count: int, limit: int) -> None:
+        if count < 0:
+            raise ValueError(
+                f"CappedSemaphore must be initialized with a positive number, got {count!r}"
+            )
+        if count > limit:
+            raise ValueError(f"'count' cannot be more than 'limit'; got {count!r} and {limit!r}")
+        self.counter: int = count
+        self.limit: int = limit
+        self._acquirers: Waiters[bool] = Waiters()
+        self._releasers: Waiters[bool] = Waiters()
+
+    @green
+    def acquire(self, blocking: bool = True, timeout: Optional[float] = None) -> Green[bool]:
+        """Take a permit, and let in the first who waits to release one; as `Semaphore.acquire`."""
+        if timeout is not None:
+            timeout = checked_timeout(blocking, timeout)
+        if self._take():
+            return True
+        if not blocking:
+            return False
+        return (yield from Take(self, "a permit", self._acquirers, timeout, False).get())
+
+    @green
+    def release(self, blocking: bool = True, timeout: Optional[float] = None) -> Green[bool]:
+        """Give a permit to the first who waits, or back, waiting until there is room for it.
+
+        Args:
+            blocking: False gives up where it would have to wait.
+            timeout: Seconds to wait for room; None and -1 for ever.
+
+        Returns:
+            Whether it is rid of the permit.
+        """
+        if timeout is not None:
+            timeout = checked_timeout(blocking, timeout)
+        if self._give():
+            return True
+        if not blocking:
+            return False
+        return (yield from Give(self, "room for a permit", self._releasers, timeout, False).get())
+
+    def acquire_nowait(self) -> None:
+        """Take a permit that is free.
+
+        Raises:
+            WouldBlock: There is none.
+        """
+        if not self._take():
+            raise WouldBlock(f"{self!r} has nothing to give without waiting")
+
+    def release_nowait(self) -> None:
+        """Give a permit back.
+
+        Raises:
+            WouldBlock: The semaphore is at its limit.
+        """
+        if not self._give():
+            raise WouldBlock(f"{self!r} has no room for another permit")
+
+    def locked(self) -> bool:
+        """Whether an acquire would have to wait."""
+        return self.counter <= 0 and not self._releasers
+
+    def bounded(self) -> bool:
+        """Whether a release would have to wait."""
+        return self.counter >= self.limit and not self._acquirers
+
+    @property
+    def balance(self) -> int:
+        """How far it is from half full, in half permits: the limit if full, minus that if empty.
+
+        Who waits counts too: each acquirer makes it 2 less, each releaser 2 more.
+
+        Source:
+            eventlet, as the difference of two semaphores' balances.
+        """
+        waiting = len(self._releasers) - len(self._acquirers)
+        return 2 * (self.counter + waiting) - self.limit
+
+    @property
+    def waiters(self) -> List[AnyGreenThread]:
+        """Who waits, in order: to acquire or to release, never both."""
+        return self._acquirers.greenthreads() or self._releasers.greenthreads()
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} at {id(self):#x}: {self.counter} of {self.limit} free,"
+            f" {len(self._acquirers)} waiting to acquire, {len(self._releasers)} to release>"
+        )
+
+    # Invariants: who waits to acquire finds no permit free, and who waits to release no room.  So a
+    # releaser that is let in takes the room that an acquirer has just made.
+
+    def _take(self) -> bool:
+        if self._releasers.wake(True):
+            return True
+        if self.counter <= 0:
+            return False
+        self.counter -= 1
+        return True
+
+    def _give(self) -> bool:
+        if self._acquirers.wake(True):
+            return True
+        if self.counter >= self.limit:
+            return False
+        self.counter += 1
+        return True
+
+
+class Take(Wait[bool]):
+    """A wait to acquire."""
+
+    __slots__ = ()
+
+    def arm(self, gt: AnyGreenThread) -> None:
+        check_thread(cast("Waiters[bool]", self._line))
+        served = cast(CappedSemaphore, self._subject)._take()
+        super().arm(gt)
+        if served:
+            self.wake(True)
+
+
+class Give(Wait[bool]):
+    """A wait to release."""
+
+    __slots__ = ()
+
+    def arm(self, gt: AnyGreenThread) -> None:
+        check_thread(cast("Waiters[bool]", self._line))
+        served = cast(CappedSemaphore, self._subject)._give()
+        super().arm(gt)
+        if served:
+            self.wake(True)
