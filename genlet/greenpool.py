@@ -19,7 +19,6 @@
 from __future__ import annotations
 
 from collections import deque
-from sys import _getframe as frame
 from types import GeneratorType
 from typing import (
     TYPE_CHECKING,
@@ -46,7 +45,6 @@ from .kernel import (
     GreenThread,
     Group,
     Scheduler,
-    Timeout,
     Wait,
     Waiters,
     get_scheduler,
@@ -428,40 +426,11 @@ def _run_here(
     except GeneratorExit:
         raise
     except BaseException as exc:
-        if _meant_for(caller, exc, begun):
+        if caller.interrupted_by(exc, before=begun):
             raise
         error = exc
-    return _ended(slots.scheduler, gen, caller, value, error)
-
-
-def _meant_for(gt: AnyGreenThread, exc: BaseException, begun: int) -> bool:
-    """Whether *exc* interrupts what *gt* did before *begun*, a number of the timers' sequence."""
-    if isinstance(exc, Timeout):
-        return exc._since <= begun  # a later one is the job's own
-    return gt in getattr(exc, "_genlet_addressed", ())  # the kernel's note on what it delivers
-
-
-def _ended(
-    scheduler: Scheduler,
-    gen: Green[T],
-    caller: AnyGreenThread,
-    value: Optional[T],
-    error: Optional[BaseException],
-) -> GreenThread[T]:
-    """Return a greenthread that has ended with this outcome."""
-    group = Group(scheduler)
-    group.answers = True  # a failure is the spawner's to see
-    scheduler.spawned += 1
     made = cast("GeneratorType[Trap, None, T]", gen)  # which was found out before it ran
-    gt = GreenThread(scheduler, made, caller.context, group, scheduler.spawned)
-    code = frame(3)  # who called spawn
-    gt.site, gt.site_lasti = code.f_code, code.f_lasti
-    gt.trap = None  # it has run
-    group.members[gt] = None
-    if scheduler.instruments is not None:
-        scheduler.instruments.tell("spawned", gt)
-    scheduler.end(gt, value, error)
-    return gt
+    return slots.scheduler.finished(made, caller.context, value, error, 3)
 
 
 # ---- results in order -----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue as stdlib
 import sys
 from collections import deque
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from queue import Empty, Full
 from typing import Any, Generic, List, Optional, TypeVar, Union, cast
 
@@ -391,14 +391,21 @@ class PriorityQueue(Queue[T]):
     """A queue that gives out the smallest item first.
 
     Source:
-        eventlet ``queue.PriorityQueue``; ``queue.PriorityQueue``.
+        eventlet ``queue.PriorityQueue``; ``queue.PriorityQueue``.  Differs: an item that cannot be
+        compared with those stored is not stored.
     """
 
     def _init(self, maxsize: Optional[int]) -> None:
         self.queue = []
 
     def _put(self, item: T) -> None:
-        heappush(self.queue, item)
+        heap = self.queue
+        try:
+            heappush(heap, item)
+        except BaseException:  # it cannot be compared with the others, but was stored before that
+            del heap[next(index for index, other in enumerate(heap) if other is item)]
+            heapify(heap)
+            raise
 
     def _get(self) -> T:
         item: T = heappop(self.queue)

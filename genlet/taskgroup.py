@@ -127,7 +127,7 @@ class TaskGroup(Group):
     ) -> Optional[bool]:
         owner = self.owner
         if exc is not None and isinstance(exc, Cancelled) and owner is not None:
-            own = not owner.was_told(exc)  # another's end that the block let pass
+            own = not owner.interrupted_by(exc)  # another's end that the block let pass
         else:
             own = exc is not None
         first = own and not self._errors

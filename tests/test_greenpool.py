@@ -584,6 +584,21 @@ def test_inline_job_that_times_itself_out_with_another_error_fails_by_itself() -
     simulate(main)
 
 
+class Census(NullInstrument):
+    """An instrument that counts greenthreads."""
+
+    def __init__(self) -> None:
+        self.spawned_so_far: List[AnyGreenThread] = []
+        self.live: List[AnyGreenThread] = []
+
+    def spawned(self, gt: AnyGreenThread) -> None:
+        self.spawned_so_far.append(gt)
+        self.live.append(gt)
+
+    def finished(self, gt: AnyGreenThread) -> None:
+        self.live.remove(gt)
+
+
 def test_inline_job_closed_at_the_end_of_the_run_takes_its_caller_along() -> None:
     """A job that does not listen is closed by force, and its spawner does not go on."""
     went_on: List[object] = []
@@ -603,22 +618,14 @@ def test_inline_job_closed_at_the_end_of_the_run_takes_its_caller_along() -> Non
         yield from pool.spawn(member, pool)
         yield from turns()
 
-    Runner(grace=0).run(main)
+    census = Census()
+    Runner(grace=0, instruments=[census]).run(main)
     assert went_on == []
+    assert len(census.spawned_so_far) == 2, "nothing was made of the job that was closed"
 
 
 def test_inline_job_is_told_to_instruments_from_beginning_to_end() -> None:
     """Whoever observes a run hears of the spawn of each greenthread whose end is told."""
-
-    class Census(NullInstrument):
-        def __init__(self) -> None:
-            self.live: List[AnyGreenThread] = []
-
-        def spawned(self, gt: AnyGreenThread) -> None:
-            self.live.append(gt)
-
-        def finished(self, gt: AnyGreenThread) -> None:
-            self.live.remove(gt)
 
     def member(pool: GreenPool) -> Green[None]:
         yield from pool.spawn(double, 1)
@@ -629,6 +636,7 @@ def test_inline_job_is_told_to_instruments_from_beginning_to_end() -> None:
 
     census = Census()
     Runner(instruments=[census]).run(main)
+    assert len(census.spawned_so_far) == 3
     assert census.live == []
 
 

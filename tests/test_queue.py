@@ -207,7 +207,11 @@ def test_queue_with_a_putters_item_that_cannot_be_compared_tells_the_putter() ->
         assert (yield from queue.get()) == 1
         assert isinstance((yield from outcome(bad)), TypeError)
         yield from good.wait()
+        queue.resize(3)
+        with pytest.raises(TypeError):
+            yield from queue.put("y")
         assert [queue.get_nowait(), queue.get_nowait()] == [2, 3]
+        assert queue.unfinished_tasks == 3
 
     genlet.run(main)
 
@@ -487,7 +491,8 @@ def test_queue_serves_those_who_were_held_back(size: Optional[int]) -> None:
             yield from puts(queue, *range(size))
         putter = genlet.spawn(late, lambda: queue.put(7))
         yield from settle()
-        got = [(yield from queue.get()) for _ in range((size or 0) + 1)]
+        got: List[int] = []
+        yield from gets(queue, got, (size or 0) + 1)
         assert got == [*range(size or 0), 7]
         yield from putter.wait()
         getter = genlet.spawn(late, queue.next)
@@ -554,7 +559,7 @@ def test_queue_passes_200_000_items_in_order_and_keeps_none() -> None:
         def feed() -> Green[None]:
             for number in range(count):
                 yield from first.put(number)
-                if number % 100 == 99:
+                if number % 5 == 0:
                     yield from genlet.sleep(0)
             first.shutdown()
 

@@ -126,4 +126,4 @@ def variance(tx: Sender[Animal], rx: Receiver[Dog]) -> None:
 
 def locals_(data: local) -> None:
     data.anything = 1
-    assert_type(data.anything, Any)
+    assert_type(data.something, Any)

@@ -9,9 +9,8 @@ import sys
 from typing import List, Tuple
 
 import genlet
-from genlet import END, Green, Timeout
+from genlet import END, Green, GreenPile, Timeout
 from genlet.green import socket
-from genlet.greenpool import GreenPile
 
 
 def ask(server: str) -> Green[Tuple[str, str]]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import sys
 
 import genlet
-from genlet import Green
+from genlet import Green, GreenPool
 from genlet.green import socket
-from genlet.greenpool import GreenPool
 
 
 def handle(client: socket.socket) -> Green[None]:

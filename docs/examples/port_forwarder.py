@@ -9,10 +9,8 @@ import sys
 from typing import Tuple
 
 import genlet
-from genlet import Green
+from genlet import Green, GreenPool, TaskGroup
 from genlet.green import socket
-from genlet.greenpool import GreenPool
-from genlet.taskgroup import TaskGroup
 
 
 def forward(source: socket.socket, sink: socket.socket) -> Green[None]:

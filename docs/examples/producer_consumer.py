@@ -12,9 +12,7 @@ from urllib.parse import urldefrag, urljoin
 from fetch import fetch
 
 import genlet
-from genlet import Green
-from genlet.greenpool import GreenPool
-from genlet.queue import Queue
+from genlet import Green, GreenPool, Queue
 
 LINK = re.compile(rb'href="([^"]+)"')
 

@@ -13,8 +13,7 @@ from urllib.parse import urldefrag, urljoin
 from fetch import fetch
 
 import genlet
-from genlet import Green, Timeout
-from genlet.greenpool import GreenPool
+from genlet import Green, GreenPool, Timeout
 
 LINK = re.compile(rb'href="([^"]+)"')
 

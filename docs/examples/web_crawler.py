@@ -11,8 +11,7 @@ from typing import List, Tuple
 from fetch import fetch
 
 import genlet
-from genlet import END, Green
-from genlet.greenpool import GreenPool
+from genlet import END, Green, GreenPool
 
 
 def measure(url: str) -> Green[Tuple[str, int]]:

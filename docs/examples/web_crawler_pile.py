@@ -11,8 +11,7 @@ from typing import List
 from fetch import fetch
 
 import genlet
-from genlet import END, Green
-from genlet.greenpool import GreenPile
+from genlet import END, Green, GreenPile
 
 
 def main(urls: List[str]) -> Green[None]:

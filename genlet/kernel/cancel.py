@@ -28,6 +28,7 @@ from typing import (
     Callable,
     Iterable,
     List,
+    NamedTuple,
     Optional,
     Tuple,
     Type,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from .timeout import Timeout
 
 ACTIVE, SOFT, HARD = 0, 1, 2
-ADDRESSED = "_genlet_addressed"  # the attribute of an exception that says to whom it was delivered
+DELIVERIES = "_genlet_deliveries"  # the attribute of an exception that says to whom it was delivered
 
 ExceptionLike = Union[BaseException, Type[BaseException]]
 """What may be given to be raised: an instance, or a class that takes no arguments."""
@@ -498,8 +499,8 @@ def commit(gt: AnyGreenThread, found: Found) -> BaseException:
         if found.timeout is not None:
             found.timeout.fired = None
         exc = fresh(found.exc)
-        if found.timeout is None:  # one that a Timeout ends has failed
-            address(exc, gt)
+        # One that a Timeout ends has failed.
+        note(exc, Delivery(gt, found.since, found.timeout is None))
         return exc
     if found.state == SOFT:
         if gt.told is None:
@@ -508,36 +509,43 @@ def commit(gt: AnyGreenThread, found: Found) -> BaseException:
     # The root scope is cancelled by the end of the run, which is a kill to those it meets.
     kind = GreenletExit if found is gt.scheduler.root.scope else Cancelled
     cancelled = kind(found.reason, scope=found, origin=found.origin)
-    address(cancelled, gt)
+    note(cancelled, Delivery(gt, found.sequence, True))
     return cancelled
 
 
-def address(exc: BaseException, gt: AnyGreenThread) -> None:
-    """Note on *exc* that it is delivered to *gt*: ending with this very object is no failure.
+class Delivery(NamedTuple):
+    """What is noted on an exception that was delivered.
 
     On the exception, since the greenthread must not keep every exception it has survived alive,
     with all the frames it has passed.
     """
-    others = [one for one in getattr(exc, ADDRESSED, ()) if one.gen is not None]
+
+    gt: AnyGreenThread  # to whom
+    since: int  # the sequence number that what interrupted it dates from
+    final: bool  # whether to end with this very object is no failure
+
+
+def note(exc: BaseException, delivery: Delivery) -> None:
+    """Note on *exc* that it is delivered."""
+    others = [one for one in getattr(exc, DELIVERIES, ()) if one.gt.gen is not None]
     try:
-        setattr(exc, ADDRESSED, (*others, gt))
+        setattr(exc, DELIVERIES, (*others, delivery))
     except AttributeError:
         pass  # an exception with slots: ending with it counts as failing
 
 
-def is_addressed(exc: BaseException, gt: AnyGreenThread) -> bool:
-    """Whether *exc* was delivered to *gt*."""
-    return any(one is gt for one in getattr(exc, ADDRESSED, ()))
+def deliveries(exc: BaseException, gt: AnyGreenThread) -> List[Delivery]:
+    """Return the deliveries of *exc* to *gt*."""
+    noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
+    return [one for one in noted if one.gt is gt]
 
 
-def was_addressed(exc: BaseException, gt: AnyGreenThread) -> bool:
-    """Whether *exc* was delivered to *gt*, which has ended with it; that is forgotten now."""
-    addressed: Tuple[AnyGreenThread, ...] = getattr(exc, ADDRESSED, ())
-    others = tuple(one for one in addressed if one is not gt)
-    if len(others) == len(addressed):
-        return False
-    setattr(exc, ADDRESSED, others)
-    return True
+def is_final(exc: BaseException, gt: AnyGreenThread) -> bool:
+    """Whether *gt*, which has ended with *exc*, ended as it was told; the notes are taken off."""
+    mine = deliveries(exc, gt)
+    if mine:
+        setattr(exc, DELIVERIES, tuple(one for one in getattr(exc, DELIVERIES) if one.gt is not gt))
+    return any(one.final for one in mine)
 
 
 def covered(gt: AnyGreenThread, found: Found) -> List[Group]:

@@ -26,8 +26,8 @@ from .cancel import (
     GreenletExit,
     Interrupt,
     check_exception,
+    deliveries,
     interrupt,
-    is_addressed,
 )
 from .traps import UNSTARTED, Suspension, Wait, Waiters, checkpoint
 
@@ -272,9 +272,13 @@ class GreenThread(Generic[T]):
             return True
         return False
 
-    def was_told(self, exc: BaseException) -> bool:
-        """Whether *exc* is the very object that was delivered to it: its own interruption."""
-        return is_addressed(exc, self)
+    def interrupted_by(self, exc: BaseException, before: Optional[int] = None) -> bool:
+        """Whether *exc* is the very object that was delivered to it as an interruption.
+
+        Args:
+            before: Only one that reaches what had begun by this number of the timers' sequence.
+        """
+        return any(before is None or one.since <= before for one in deliveries(exc, self))
 
     @property
     def observed(self) -> bool:

@@ -49,7 +49,7 @@ from .cancel import (
     due,
     interrupt,
     interrupted_now,
-    was_addressed,
+    is_final,
 )
 from .closing import PATIENCE, Closing
 from .context import here
@@ -186,6 +186,33 @@ class Scheduler:
             self.append(gt)
         else:
             gt.trap = DelayedStart(gt, delay, self.current if local else None)
+        return gt
+
+    def finished(
+        self,
+        gen: GeneratorType[Trap, None, T],
+        context: Context,
+        value: Optional[T],
+        error: Optional[BaseException],
+        depth: int,
+    ) -> GreenThread[T]:
+        """Return a greenthread that has ended: for work that was done in the place of one.
+
+        Args:
+            gen: What was driven, which gives the name.
+            depth: As for `spawn`.
+        """
+        group = Group(self)
+        group.answers = True  # a failure is the caller's to see
+        self.spawned = number = self.spawned + 1
+        gt = GreenThread(self, gen, context, group, number)
+        caller = sys._getframe(depth)
+        gt.site, gt.site_lasti = caller.f_code, caller.f_lasti
+        gt.trap = None  # it has run
+        group.members[gt] = None
+        if self.instruments is not None:
+            self.instruments.tell("spawned", gt)
+        self.end(gt, value, error)
         return gt
 
     def _look_around(self, gt: AnyGreenThread) -> None:
@@ -527,7 +554,7 @@ class Scheduler:
         gt.scope = None
         if error is not None:
             gt.error = error
-            gt.ended_as_told = was_addressed(error, gt)
+            gt.ended_as_told = is_final(error, gt)
             # Kept: whoever waits raises it with this one.
             error.__traceback__ = gt.traceback = without_kernel(error.__traceback__)
             self._report(gt, error)
