@@ -85,6 +85,33 @@ def with_genlet(job: str, count: int) -> float:
         yield from genlet.sleep(0)
         return (rss() - before) / count
 
+    def queue() -> genlet.Green[float]:
+        items: genlet.Queue[int] = genlet.Queue(1)
+
+        def produce() -> genlet.Green:
+            for number in range(count):
+                yield from items.put(number)
+
+        started = time.perf_counter()
+        genlet.spawn(produce)
+        for _ in range(count):
+            yield from items.get()
+        return per(count, started)
+
+    def semaphore() -> genlet.Green[float]:
+        permits = genlet.Semaphore(1)
+
+        def take(n: int) -> genlet.Green:
+            for _ in range(n):
+                yield from permits.acquire()
+                yield from genlet.sleep(0)
+                permits.release()
+
+        started = time.perf_counter()
+        for gt in [genlet.spawn(take, count // 10) for _ in range(10)]:
+            yield from gt.wait()
+        return per(count, started)
+
     def run_noop() -> float:
         started = time.perf_counter()
         for _ in range(count):
@@ -93,7 +120,14 @@ def with_genlet(job: str, count: int) -> float:
 
     if job == "run":
         return run_noop()
-    jobs = {"switch": switch, "spawn": spawn, "timeout": timeout, "memory": memory}
+    jobs = {
+        "switch": switch,
+        "spawn": spawn,
+        "timeout": timeout,
+        "memory": memory,
+        "queue": queue,
+        "semaphore": semaphore,
+    }
     return genlet.Runner(grace=0).run(jobs[job])
 
 
@@ -141,12 +175,47 @@ def with_asyncio(job: str, count: int, run: Optional[Callable[..., Any]] = None)
             task.cancel()
         return used
 
+    async def queue() -> float:
+        items: asyncio.Queue[int] = asyncio.Queue(1)
+
+        async def produce() -> None:
+            for number in range(count):
+                await items.put(number)
+
+        started = time.perf_counter()
+        task = asyncio.create_task(produce())
+        for _ in range(count):
+            await items.get()
+        await task
+        return per(count, started)
+
+    async def semaphore() -> float:
+        permits = asyncio.Semaphore(1)
+
+        async def take(n: int) -> None:
+            for _ in range(n):
+                await permits.acquire()
+                await asyncio.sleep(0)
+                permits.release()
+
+        started = time.perf_counter()
+        for task in [asyncio.create_task(take(count // 10)) for _ in range(10)]:
+            await task
+        return per(count, started)
+
     if job == "run":
         started = time.perf_counter()
         for _ in range(count):
             run(nothing())
         return per(count, started)
-    jobs = {"switch": switch, "spawn": spawn, "timeout": timeout, "memory": memory}
+    jobs = {
+        "switch": switch,
+        "spawn": spawn,
+        "timeout": timeout,
+        "memory": memory,
+        "queue": queue,
+        "semaphore": semaphore,
+    }
     return float(run(jobs[job]()))
 
 
@@ -186,7 +255,49 @@ def with_gevent(job: str, count: int) -> Optional[float]:
         sleepers = [gevent.spawn(gevent.sleep, 1000) for _ in range(count)]
         gevent.sleep(0)
         return (rss() - before) / len(sleepers)
+    if job == "queue":
+        from gevent.queue import Queue
+
+        return hand_over(Queue(1), gevent.spawn, count)
+    if job == "semaphore":
+        from gevent.lock import Semaphore
+
+        return contend(Semaphore(1), gevent.spawn, gevent.sleep, gevent.joinall, count)
     return None
+
+
+def hand_over(items: Any, spawn: Callable[..., Any], count: int) -> float:
+    """One greenlet puts, another gets; for libraries that wait without saying so."""
+
+    def produce() -> None:
+        for number in range(count):
+            items.put(number)
+
+    started = time.perf_counter()
+    spawn(produce)
+    for _ in range(count):
+        items.get()
+    return per(count, started)
+
+
+def contend(
+    permits: Any,
+    spawn: Callable[..., Any],
+    sleep: Callable[[float], Any],
+    joinall: Callable[[List[Any]], Any],
+    count: int,
+) -> float:
+    """Ten greenlets take one permit in turn."""
+
+    def take(n: int) -> None:
+        for _ in range(n):
+            permits.acquire()
+            sleep(0)
+            permits.release()
+
+    started = time.perf_counter()
+    joinall([spawn(take, count // 10) for _ in range(10)])
+    return per(count, started)
 
 
 def with_eventlet(job: str, count: int) -> Optional[float]:
@@ -223,6 +334,15 @@ def with_eventlet(job: str, count: int) -> Optional[float]:
         sleepers = [eventlet.spawn(eventlet.sleep, 1000) for _ in range(count)]
         eventlet.sleep(0)
         return (rss() - before) / len(sleepers)
+    if job == "queue":
+        return hand_over(eventlet.Queue(1), eventlet.spawn, count)
+    if job == "semaphore":
+
+        def joinall(greenthreads: List[Any]) -> None:
+            for gt in greenthreads:
+                gt.wait()
+
+        return contend(eventlet.Semaphore(1), eventlet.spawn, eventlet.sleep, joinall, count)
     return None
 
 
@@ -269,12 +389,48 @@ def with_trio(job: str, count: int) -> float:
             nursery.cancel_scope.cancel()
         return used
 
+    async def queue() -> float:
+        send, receive = trio.open_memory_channel[int](1)
+
+        async def produce() -> None:
+            for number in range(count):
+                await send.send(number)
+
+        started = time.perf_counter()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(produce)
+            for _ in range(count):
+                await receive.receive()
+        return per(count, started)
+
+    async def semaphore() -> float:
+        permits = trio.Semaphore(1)
+
+        async def take(n: int) -> None:
+            for _ in range(n):
+                await permits.acquire()
+                await trio.sleep(0)
+                permits.release()
+
+        started = time.perf_counter()
+        async with trio.open_nursery() as nursery:
+            for _ in range(10):
+                nursery.start_soon(take, count // 10)
+        return per(count, started)
+
     if job == "run":
         started = time.perf_counter()
         for _ in range(count):
             trio.run(nothing)
         return per(count, started)
-    jobs = {"switch": switch, "spawn": spawn, "timeout": timeout, "memory": memory}
+    jobs = {
+        "switch": switch,
+        "spawn": spawn,
+        "timeout": timeout,
+        "memory": memory,
+        "queue": queue,
+        "semaphore": semaphore,
+    }
     return float(trio.run(jobs[job]))
 
 
@@ -353,7 +509,7 @@ def echo_uvloop(port: int) -> None:
 def echo_gevent(port: int) -> None:
     from gevent.server import StreamServer
 
-    def echo(connection: Any, address: object) -> None:
+    def echo(connection: Any, _address: object) -> None:
         while data := connection.recv(65536):
             connection.sendall(data)
 
@@ -480,6 +636,8 @@ def rows(quick: bool) -> Generator[Tuple[str, str, Dict[str, float]], None, None
     jobs = [
         ("switch", "one sleep(0), 100 at a time, µs", 500_000),
         ("spawn", "spawn, end and wait, µs", 100_000),
+        ("queue", "Queue(1), one put and get, µs", 100_000),
+        ("semaphore", "Semaphore(1) passed on among 10, µs", 100_000),
         ("timeout", "a timeout around nothing, µs", 200_000),
         ("run", "run(noop), µs", 2_000),
         ("memory", "one asleep, bytes", 100_000),
