@@ -7,7 +7,7 @@
 #   floor 4   greenpool  pools  dagpool  tpool                              | annex:
 #   floor 3   greenthread  hubs  timeout  event  semaphore  lock            | testing/
 #             condition  barrier  queue  channel  corolocal                 | sees down,
-#             taskgroup  scoped  combinators  stopping                      | is seen by
+#             taskgroup  scopes  combinators  stopping                      | is seen by
 #   floor 2   kernel/                   start with its __init__: the tour   | none
 #   floor 1   kernel/pollers/           ints in, ints out
 #   ground    abc  errors  _compat  _version
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from .lock import Lock, RLock
     from .pools import Pool, TokenPool
     from .queue import LifoQueue, LightQueue, PriorityQueue, Queue
-    from .scoped import ScopedGroup, scoped
+    from .scopes import ScopedGroup, scoped
     from .semaphore import BoundedSemaphore, CappedSemaphore, Semaphore
     from .stopping import Stopper
     from .taskgroup import Ready, TaskGroup
@@ -94,7 +94,7 @@ _LATE: Dict[str, str] = {
         "lock": "Lock RLock",
         "pools": "Pool TokenPool",
         "queue": "LifoQueue LightQueue PriorityQueue Queue",
-        "scoped": "ScopedGroup scoped",
+        "scopes": "ScopedGroup scoped",
         "semaphore": "BoundedSemaphore CappedSemaphore Semaphore",
         "stopping": "Stopper",
         "taskgroup": "Ready TaskGroup",

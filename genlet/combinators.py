@@ -21,8 +21,8 @@ from typing import (
 
 from ._compat import is_fresh
 from .abc import END, End, Green, Op, green
-from .kernel import AnyGreenThread, GreenThread, Wait, Waiters
-from .scoped import strictly
+from .kernel import AnyGreenThread, GreenThread, Wait, Waiters, checkpoint
+from .scopes import strictly
 from .taskgroup import TaskGroup
 
 A = TypeVar("A")
@@ -118,10 +118,11 @@ class Race(TaskGroup):
 
     def ended(self, gt: AnyGreenThread) -> None:
         decided = self.winner is not None
-        if not decided and not gt.ended_as_told:
+        if gt.error is None and not decided:
             self.winner = gt
-            if gt.error is None:
-                self.cancel("the race is decided")
+            self.cancel("the race is decided")
+        elif not decided and not gt.ended_as_told:
+            self.winner = gt
         super().ended(gt)
         if decided and self._errors and self._errors[-1] is gt.error:
             self.scheduler.tell_hook(gt, self._errors.pop())
@@ -167,6 +168,8 @@ def _spawn_each(
     for item in items:
         child = group.spawn(fn, item)
         children.append(child)
+        if child.dead:  # cancelled meanwhile: to be raised here, for the items may have no end
+            yield from checkpoint()
         if limit is not None:
             child.link(_free, freed)
             while group.live >= limit:

@@ -169,7 +169,7 @@ class LightQueue(Generic[T]):
             Empty: There was no item in time.
             ShutDown: The queue is shut down and empty.
         """
-        if self.queue or not block or (self.maxsize == 0 and self._putters):
+        if self.queue or not block or self.is_shutdown or (self.maxsize == 0 and self._putters):
             return self.get_nowait()
         getter = Getter(self, "an item", self._getters, timeout)
         item = yield from getter.get()
@@ -197,9 +197,9 @@ class LightQueue(Generic[T]):
     @green
     def next(self) -> Green[Union[T, End]]:
         """Take the next item, or `END` when the queue is shut down and drained."""
-        if self.queue or (self.maxsize == 0 and self._putters):
-            return self.get_nowait()
         try:
+            if self.queue or self.is_shutdown or (self.maxsize == 0 and self._putters):
+                return self.get_nowait()
             return (yield from Getter(self, "an item", self._getters).get())
         except ShutDown:
             return END

@@ -130,7 +130,8 @@ class TaskGroup(Group):
             own = not owner.interrupted_by(exc)  # another's end that the block let pass
         else:
             own = exc is not None
-        first = own and not self._errors
+        # The block's error came first also if it was waiting inside the block for the children.
+        first = own and (not self._errors or self.scope.reason is exc)
         cancelled = self.scope.cancel_called
         if self.members:
             self.scope.reason = exc if exc is not None else "the block has ended"

@@ -522,7 +522,8 @@ def test_as_completed_of_nothing_is_at_its_end() -> None:
     """No tasks: END at once."""
 
     def main() -> Green[None]:
-        source = as_completed([])
+        nobody: List[GreenThread[int]] = []
+        source = as_completed(nobody)
         assert (yield from source.next()) is END
         assert (yield from source.collect()) == []
 

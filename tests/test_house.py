@@ -23,7 +23,7 @@ ROOMS: Dict[str, Tuple[str, str]] = {
     "kernel": ("kernel", "ground pollers"),
     "coordination": (
         "greenthread hubs timeout event semaphore lock condition barrier queue channel corolocal"
-        " taskgroup combinators",
+        " taskgroup scopes stopping combinators",
         "ground kernel",
     ),
     "watch": ("ps tracing debug deadlock", "ground kernel"),
@@ -41,7 +41,7 @@ ROOMS: Dict[str, Tuple[str, str]] = {
 
 # The bare `yield` is the kernel's instruction.  Where else one stands: a hot path that has written a
 # trap out, {module: {function: how many}}.  The commit that adds one shows what it gains.
-MAY_YIELD = {"genlet.kernel.traps"}
+MAY_YIELD = {"genlet.kernel.traps", "genlet.kernel.fdtraps"}
 INLINED: Dict[str, Dict[str, int]] = {"genlet.green.socket": {"recv": 1}}
 
 Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]

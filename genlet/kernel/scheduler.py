@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import deque
 from contextvars import Context, copy_context
@@ -606,6 +607,10 @@ class Scheduler:
     def disown(self) -> None:
         """Let go of the descriptors, and never run again: this is the copy in a forked child."""
         self.orphan = True
+        # The suspended generators belong to the parent: what stands in their `finally` is not for
+        # this process to do.  Frozen, they are not collected, not even when it exits.
+        if hasattr(gc, "freeze"):
+            gc.freeze()
         if self.current is not None:
             self.current.attention = True
         self.wakeup.lock = type(self.wakeup.lock)()

@@ -797,7 +797,10 @@ def test_close_wakes_the_reader_and_the_writer_at_once(pair: Pair) -> None:
         with pair() as (one, _):
             fill(one)
             number = one.fileno()
-            gts = [genlet.spawn(one.recv, 1), genlet.spawn(one.sendall, b"x")]
+            gts: List[AnyGreenThread] = [
+                genlet.spawn(one.recv, 1),
+                genlet.spawn(one.sendall, b"x"),
+            ]
             yield from turns(2)
             one.close()
             assert number not in get_scheduler().hub.table

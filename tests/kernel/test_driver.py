@@ -233,7 +233,7 @@ def test_outside_of_a_run_there_is_no_kernel() -> None:
         lambda: genlet.spawn(noop),
         genlet.getcurrent,
         genlet.get_hub,
-        genlet.Timeout,
+        lambda: genlet.Timeout(),
         lambda: genlet.move_on_after(1).__enter__(),
     ]
     for use in uses:

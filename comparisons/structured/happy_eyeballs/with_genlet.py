@@ -2,9 +2,7 @@
 
 from typing import List, NamedTuple
 
-from genlet import Green, move_on_after, run, sleep
-from genlet.event import Event
-from genlet.taskgroup import TaskGroup
+from genlet import Event, Green, TaskGroup, move_on_after, run, sleep
 
 
 class Address(NamedTuple):

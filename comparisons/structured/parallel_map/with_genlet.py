@@ -2,8 +2,7 @@
 
 from typing import List
 
-from genlet import Green, run, sleep
-from genlet.combinators import amap
+from genlet import Green, amap, run, sleep
 
 running: List[int] = []
 most = 0

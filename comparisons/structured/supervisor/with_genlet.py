@@ -2,8 +2,7 @@
 
 from typing import Callable
 
-from genlet import Green, run, sleep
-from genlet.taskgroup import TaskGroup
+from genlet import Green, TaskGroup, run, sleep
 
 
 class GaveUp(Exception):

@@ -2,10 +2,7 @@
 
 from typing import List
 
-from genlet import END, Green, run, sleep
-from genlet.channel import Channel, Receiver, Sender
-from genlet.stopping import Stopper
-from genlet.taskgroup import TaskGroup
+from genlet import END, Channel, Green, Receiver, Sender, Stopper, TaskGroup, run, sleep
 
 
 def take_in(jobs: Sender[int], taken: List[int], stopper: Stopper) -> Green[None]:

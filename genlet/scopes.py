@@ -198,9 +198,9 @@ def _begin(leave: Leave, exc: BaseException) -> None:
 
 def _interrupted(error: Optional[BaseException]) -> bool:
     """Whether the function ends by an interruption, or one is to come at its next suspension."""
-    if error is not None and not isinstance(error, Exception):
-        return True
     gt = getcurrent()
+    if error is not None and (not isinstance(error, Exception) or gt.interrupted_by(error)):
+        return True
     if gt.interrupts:
         return True
     scope = gt.scope
