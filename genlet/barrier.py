@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Callable, List, Optional, cast
 
 from .abc import Green, green
-from .event import check_thread
 from .kernel import AnyGreenThread, Wait, Waiters
 
 __all__ = ["Barrier"]
@@ -72,13 +71,13 @@ class Barrier:
 
     def abort(self) -> None:
         """Break the barrier: who waits, and who comes before a `reset`, gets BrokenBarrierError."""
-        check_thread(self._line)
+        self._line.check_thread()
         self.broken = True
         self._turn_away()
 
     def reset(self) -> None:
         """Make it as new; who waits gets BrokenBarrierError."""
-        check_thread(self._line)
+        self._line.check_thread()
         self.broken = False
         self._turn_away()
 
@@ -93,7 +92,7 @@ class Barrier:
         return self._line.greenthreads()
 
     def _open(self) -> None:
-        check_thread(self._line)
+        self._line.check_thread()
         if self._action is not None:
             try:
                 self._action()
@@ -121,7 +120,7 @@ class Arrival(Wait[int]):
         barrier = cast(Barrier, self._subject)
         if barrier.broken:
             raise broken_barrier()
-        check_thread(barrier._line)
+        barrier._line.check_thread()
         last = len(barrier._line) + 1 == barrier.parties
         if last:
             barrier._open()

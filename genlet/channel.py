@@ -20,7 +20,6 @@ from typing import (
 
 from .abc import END, End, Green, green
 from .errors import ClosedResource, WouldBlock
-from .event import check_thread
 from .kernel import AnyGreenThread, Wait, Waiters
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class Pipe(Generic[T]):
         sending = self.sending
         if not sending:
             return self.buffer.popleft()
-        check_thread(sending)
+        sending.check_thread()
         self.buffer.append(cast("Sending[T]", sending.first()).item)
         sending.wake(None)
         return self.buffer.popleft()
@@ -148,8 +147,8 @@ class Sender(Generic[T_contra]):
         if self._closed:
             return
         pipe = self._pipe
-        check_thread(pipe.sending)
-        check_thread(pipe.receiving)
+        pipe.sending.check_thread()
+        pipe.receiving.check_thread()
         self._closed = True
         pipe.senders -= 1
         for sending in pipe.sending:
@@ -285,8 +284,8 @@ class Receiver(Generic[T_co]):
         if self._closed:
             return
         pipe = self._pipe
-        check_thread(pipe.sending)
-        check_thread(pipe.receiving)
+        pipe.sending.check_thread()
+        pipe.receiving.check_thread()
         self._closed = True
         pipe.receivers -= 1
         for receiving in pipe.receiving:
@@ -335,7 +334,7 @@ class Sending(Wait[None], Generic[T]):
 
     def arm(self, gt: AnyGreenThread) -> None:
         sender = cast("Sender[T]", self._subject)
-        check_thread(sender._pipe.sending)
+        sender._pipe.sending.check_thread()
         sender._check()
         sent = sender._pipe.put(self.item)
         super().arm(gt)
@@ -351,7 +350,7 @@ class Receiving(Wait[T]):
     def arm(self, gt: AnyGreenThread) -> None:
         receiver = cast("Receiver[T]", self._subject)
         pipe = receiver._pipe
-        check_thread(pipe.receiving)
+        pipe.receiving.check_thread()
         receiver._check()
         if pipe.has_item():
             item = pipe.get()

@@ -16,7 +16,6 @@ from math import inf
 from typing import TYPE_CHECKING, Callable, List, Optional, cast
 
 from .abc import Green, Op, green
-from .event import check_thread
 from .kernel import AnyGreenThread, Wait, Waiters, get_scheduler, shielded
 from .lock import Lock, RLock
 
@@ -203,9 +202,9 @@ class Notice(Wait[bool]):
         self.depth: int = 0
 
     def arm(self, gt: AnyGreenThread) -> None:
-        check_thread(cast("Waiters[bool]", self._line))
+        cast("Waiters[bool]", self._line).check_thread()
         lock = cast(Condition, self._subject).lock
-        check_thread(lock._line)
+        lock._line.check_thread()
         super().arm(gt)
         self.depth, lock._again = 1 + lock._again, 0
         lock._free()

@@ -10,15 +10,14 @@
 # line, and what it asked for may have come by then.  So every `arm` here asks again.
 #
 # An object belongs to the kernel of those who wait on it, and to nobody when nobody waits.
-# `check_thread` is asked before anything is changed, so that a call refused has done nothing.
+# `Waiters.check_thread` is asked before anything is changed, so that a call refused has done nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, List, Optional, TypeVar, Union, cast, overload
+from typing import TYPE_CHECKING, Generic, List, Optional, TypeVar, Union, cast, overload
 
 from .abc import Green, Op, green
-from .errors import WrongThread
-from .kernel import AnyGreenThread, ExceptionLike, Wait, Waiters, get_scheduler
+from .kernel import AnyGreenThread, ExceptionLike, Wait, Waiters
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -27,28 +26,6 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 __all__ = ["Event"]
-
-
-def check_thread(line: Waiters[Any]) -> None:
-    """Refuse a call from a thread that does not run the kernel of those who stand in *line*.
-
-    Raises:
-        WrongThread: Somebody waits, and in another thread.
-    """
-    first = line.first()
-    if first is None:
-        return
-    try:
-        if get_scheduler() is first.gt.scheduler:
-            return
-    except RuntimeError:  # no kernel runs in this thread
-        pass
-    from threading import current_thread
-
-    raise WrongThread(
-        f"{first.subject()!r} was used in thread {current_thread().name} while {first.gt!r} waits on"
-        " it in the thread of another kernel: go through a portal, genlet.portal()"
-    )
 
 
 class Sent(Generic[T]):
@@ -135,7 +112,7 @@ class Event(Generic[T]):
         """
         if self._sent is not None:
             raise AssertionError("Trying to re-send() an already-triggered event.")
-        check_thread(self._line)
+        self._line.check_thread()
         self._sent = sent = Sent(result, exc)
         self._line.wake_all(sent)
 
@@ -217,7 +194,7 @@ class Listening(Wait[Sent[T]]):
     __slots__ = ()
 
     def arm(self, gt: AnyGreenThread) -> None:
-        check_thread(cast("Waiters[Sent[T]]", self._line))
+        cast("Waiters[Sent[T]]", self._line).check_thread()
         super().arm(gt)
         sent = cast("Event[T]", self._subject)._sent
         if sent is not None:

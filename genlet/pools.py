@@ -19,7 +19,6 @@ from typing import (
 )
 
 from .abc import END, End, Green, green
-from .event import check_thread
 from .kernel import AnyGreenThread, Wait, Waiters
 
 if TYPE_CHECKING:
@@ -195,7 +194,7 @@ class _Getter(Wait[Union[T, End]]):
 
     def arm(self, gt: AnyGreenThread) -> None:
         pool = cast("Pool[T]", self._subject)
-        check_thread(pool._getters)
+        pool._getters.check_thread()
         super().arm(gt)
         pool._hand_out()
 

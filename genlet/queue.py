@@ -14,7 +14,6 @@ from queue import Empty, Full
 from typing import Any, Generic, List, Optional, TypeVar, Union, cast
 
 from .abc import END, End, Green, green
-from .event import check_thread
 from .kernel import AnyGreenThread, Wait, Waiters
 
 __all__ = [
@@ -147,7 +146,7 @@ class LightQueue(Generic[T]):
         """Give *item* to a getter through the hooks, which may change it; False if nobody waits."""
         if not self._getters:
             return False
-        check_thread(self._getters)
+        self._getters.check_thread()
         self._put(item)
         if self.queue:  # they may have refused it
             self._getters.wake(self._get())
@@ -236,7 +235,7 @@ class LightQueue(Generic[T]):
 
     def resize(self, size: Optional[int]) -> None:
         """Change the size.  More room lets in who waits for it; less drops nothing."""
-        check_thread(self._putters)
+        self._putters.check_thread()
         self.maxsize = None if size is None or size < 0 else size
         self._admit(self.maxsize)
 
@@ -252,7 +251,7 @@ class LightQueue(Generic[T]):
             ``queue.Queue.shutdown``, of 3.13.
         """
         for line in (self._getters, self._putters, self._joiners):
-            check_thread(line)
+            line.check_thread()
         self.is_shutdown = True
         for getter in self._getters:
             getter.fail(ShutDown)
@@ -278,7 +277,7 @@ class LightQueue(Generic[T]):
     def _has_item(self) -> bool:
         """Whether an item can be had now; on a channel, one that a putter waits with is fetched."""
         if self._putters:
-            check_thread(self._putters)
+            self._putters.check_thread()
             if not self.queue:
                 self._admit(1)
         return bool(self.queue)
@@ -309,7 +308,7 @@ class Getter(Wait[T]):
         # What `LightQueue` hands in; a cast would cost a call for every item waited for.
         queue: LightQueue[T] = self._subject  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
         if queue._getters:
-            check_thread(queue._getters)
+            queue._getters.check_thread()
         if queue.queue or queue.maxsize == 0 or queue.is_shutdown:
             try:
                 item = queue.get_nowait()
@@ -333,7 +332,7 @@ class Putter(Wait[None], Generic[T]):
 
     def arm(self, gt: AnyGreenThread) -> None:
         queue = cast("LightQueue[T]", self._subject)
-        check_thread(queue._putters)
+        queue._putters.check_thread()
         try:
             queue.put_nowait(self.item)
         except Full:
@@ -381,7 +380,7 @@ class Joiner(Wait[None]):
 
     def arm(self, gt: AnyGreenThread) -> None:
         queue = cast("LightQueue[Any]", self._subject)
-        check_thread(queue._joiners)
+        queue._joiners.check_thread()
         super().arm(gt)
         if not queue._unfinished:
             self.wake(None)

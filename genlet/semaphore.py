@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, List, Optional, Protocol, cast
 
 from .abc import Green, green
 from .errors import WouldBlock
-from .event import check_thread
 from .kernel import AnyGreenThread, Wait, Waiters
 
 if TYPE_CHECKING:
@@ -191,7 +190,7 @@ class Claim(Wait[bool]):
     __slots__ = ()
 
     def arm(self, gt: AnyGreenThread) -> None:
-        check_thread(cast("Waiters[bool]", self._line))
+        cast("Waiters[bool]", self._line).check_thread()
         super().arm(gt)
         if cast(Semaphore, self._subject)._take_for(gt):
             self.wake(True)
@@ -358,7 +357,7 @@ class Take(Wait[bool]):
     __slots__ = ()
 
     def arm(self, gt: AnyGreenThread) -> None:
-        check_thread(cast("Waiters[bool]", self._line))
+        cast("Waiters[bool]", self._line).check_thread()
         served = cast(CappedSemaphore, self._subject)._take()
         super().arm(gt)
         if served:
@@ -371,7 +370,7 @@ class Give(Wait[bool]):
     __slots__ = ()
 
     def arm(self, gt: AnyGreenThread) -> None:
-        check_thread(cast("Waiters[bool]", self._line))
+        cast("Waiters[bool]", self._line).check_thread()
         served = cast(CappedSemaphore, self._subject)._give()
         super().arm(gt)
         if served:

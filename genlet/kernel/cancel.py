@@ -49,7 +49,9 @@ if TYPE_CHECKING:
     from .timeout import Timeout
 
 ACTIVE, SOFT, HARD = 0, 1, 2
-DELIVERIES = "_genlet_deliveries"  # the attribute of an exception that says to whom it was delivered
+DELIVERIES = (
+    "_genlet_deliveries"  # the attribute of an exception that says to whom it was delivered
+)
 
 ExceptionLike = Union[BaseException, Type[BaseException]]
 """What may be given to be raised: an instance, or a class that takes no arguments."""
@@ -544,7 +546,9 @@ def is_final(exc: BaseException, gt: AnyGreenThread) -> bool:
     """Whether *gt*, which has ended with *exc*, ended as it was told; the notes are taken off."""
     mine = deliveries(exc, gt)
     if mine:
-        setattr(exc, DELIVERIES, tuple(one for one in getattr(exc, DELIVERIES) if one.gt is not gt))
+        setattr(
+            exc, DELIVERIES, tuple(one for one in getattr(exc, DELIVERIES) if one.gt is not gt)
+        )
     return any(one.final for one in mine)
 
 

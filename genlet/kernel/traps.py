@@ -354,6 +354,24 @@ class Waiters(Generic[T]):
         elif len(line) > 32 and len(line) > 2 * live:
             self._line = deque(w for w in line if w.live and w is not wait)
 
+    def check_thread(self) -> None:
+        """Refuse a call from a thread that does not run the kernel of those who wait.
+
+        To be asked before anything is changed, so that a call refused has done nothing.
+
+        Raises:
+            WrongThread: Somebody waits, and in another thread.
+        """
+        first = self.first()
+        if first is not None and first.gt.scheduler is not here.scheduler:
+            from threading import current_thread
+
+            raise WrongThread(
+                f"{first.subject()!r} was used in thread {current_thread().name} while"
+                f" {first.gt!r} waits on it in the thread of another kernel: go through a portal,"
+                " genlet.portal()"
+            )
+
     def first(self) -> Optional[Wait[T]]:
         """Return the wait that has stood longest, None if nobody waits."""
         line = self._line
