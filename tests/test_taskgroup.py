@@ -2109,3 +2109,34 @@ def test_children_return_what_they_return() -> None:
         assert [gt.result() for gt in gts] == [0, 2, 4]
 
     genlet.run(main)
+
+
+# ---- what is said in debug mode -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_barrier_is_reported_with_its_line_in_debug_mode_only(
+    debug: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who leaves children behind that must wait in their cleanup is told where, and for whom."""
+
+    def cleans_up_slowly() -> Green[None]:
+        try:
+            yield from genlet.sleep(1000)
+        finally:
+            with genlet.shielded(1):
+                yield from genlet.sleep(0.001)
+
+    def main() -> Green[None]:
+        with TaskGroup(on_exit="cancel", name="services") as group:
+            group.spawn(cleans_up_slowly)
+            yield from genlet.sleep(0)
+        yield from genlet.sleep(0)
+        assert not group.live
+
+    genlet.Runner(debug=debug).run(main)
+    said = capsys.readouterr().err
+    assert bool(said) == debug
+    if debug:
+        assert said.startswith(f"main leaves <TaskGroup services> at {__file__}:")
+        assert "cleans_up_slowly" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from time import monotonic
 from typing import (
     TYPE_CHECKING,
@@ -59,7 +60,8 @@ class Runner:
         clock: What tells the time, in seconds; None is ``time.monotonic``.
         ready: An empty queue to take the runnable greenthreads; None is a ``collections.deque``.
         instruments: Who is told of everything that happens.
-        debug: Whether to look for mistakes at some cost; None asks the variable ``GENLET_DEBUG``.
+        debug: Whether to say on stderr where a block was left by children that still clean up, so
+            that its owner is held back; None asks the variable ``GENLET_DEBUG``.
         grace: Seconds that greenthreads have to clean up after main has ended.
         excepthook: Called as ``excepthook(gt, exc)`` for an error that nobody else learns of; None
             prints it on stderr.
@@ -86,7 +88,7 @@ class Runner:
         self.clock: Clock = monotonic if clock is None else clock
         self.ready: Optional[ReadyQueue[AnyGreenThread]] = ready
         self.instruments: Sequence[Instrument[AnyGreenThread]] = instruments
-        self.debug: Optional[bool] = debug
+        self.debug: bool = bool(os.environ.get("GENLET_DEBUG")) if debug is None else debug
         self.grace: float = grace
         self.excepthook: Optional[Excepthook] = excepthook
         self._used_up: bool = False
@@ -112,6 +114,7 @@ class Runner:
             instruments=self.instruments,
             excepthook=self.excepthook,
             grace=self.grace,
+            debug=self.debug,
         )
         here.scheduler = scheduler
         inherited, here.inherited = here.inherited, False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Dict, Optional
 
+from . import report
 from .cancel import CancelScope, encloses
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Group:
             if self.members:
                 self.left = True
                 owner.attention = True
+                if self.scheduler.debug:
+                    report.print_barrier(owner, self)
             else:
                 owner.groups.remove(self)
         return caught

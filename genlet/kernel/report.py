@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Iterable, List, Optional, cast
 
 if TYPE_CHECKING:
     from .greenthread import AnyGreenThread
+    from .group import Group
 
 LISTED = 100  # greenthreads a report describes; of more it gives the number
 
@@ -60,6 +61,16 @@ def print_call_error(fn: object, exc: BaseException) -> None:
     """Report an error of a plain function that the kernel called: a link, a call from a thread."""
     name = getattr(fn, "__qualname__", None) or repr(fn)
     _print(f"{name}, called by the kernel, raised:", exc)
+
+
+def print_barrier(owner: AnyGreenThread, group: Group) -> None:
+    """Warn that *owner* has left *group* while members still clean up."""
+    lines = [line for gt in list(group.members)[:LISTED] for line in describe(gt)]
+    print(
+        f"{owner.name} leaves {group!r} at {owner.where()} while these still clean up; its next"
+        " wait, or its end, is held back until they are gone:\n" + "\n".join(lines),
+        file=sys.stderr,
+    )
 
 
 def print_survivors(greenthreads: Iterable[AnyGreenThread]) -> None:

@@ -99,6 +99,7 @@ class Scheduler:
         instruments: Sequence[Instrument[AnyGreenThread]],
         excepthook: Optional[Excepthook],
         grace: float,
+        debug: bool = False,
     ) -> None:
         queue: ReadyQueue[AnyGreenThread] = deque() if ready is None else ready
         self.ready: ReadyQueue[AnyGreenThread] = queue
@@ -109,6 +110,7 @@ class Scheduler:
         self.hub: Hub = Hub(poller)
         self.wait: Callable[[Optional[float]], List[Tuple[int, int]]] = self._first_wait
         self.wakeup: Wakeup = Wakeup(self)
+        self.debug: bool = debug
         self.excepthook: Excepthook = report.print_error if excepthook is None else excepthook
 
         self.current: Optional[AnyGreenThread] = None
