@@ -22,7 +22,7 @@ import sys
 import time
 from typing import Any, Callable, Dict, Generator, List, Optional, Tuple
 
-LIBRARIES = ["genlet", "asyncio", "uvloop", "gevent", "eventlet", "trio"]
+LIBRARIES = ["genlet", "asyncio", "uvloop", "gevent", "eventlet", "trio", "anyio"]
 TASKS = 100
 
 
@@ -98,6 +98,15 @@ def with_genlet(job: str, count: int) -> float:
             yield from items.get()
         return per(count, started)
 
+    def group() -> genlet.Green[float]:
+        started = time.perf_counter()
+        for _ in range(count):
+            with genlet.TaskGroup() as children:
+                for _ in range(10):
+                    children.spawn(nothing)
+                yield from children.join()
+        return per(count, started)
+
     def semaphore() -> genlet.Green[float]:
         permits = genlet.Semaphore(1)
 
@@ -127,6 +136,7 @@ def with_genlet(job: str, count: int) -> float:
         "memory": memory,
         "queue": queue,
         "semaphore": semaphore,
+        "group": group,
     }
     return genlet.Runner(grace=0).run(jobs[job])
 
@@ -189,6 +199,14 @@ def with_asyncio(job: str, count: int, run: Optional[Callable[..., Any]] = None)
         await task
         return per(count, started)
 
+    async def group() -> float:
+        started = time.perf_counter()
+        for _ in range(count):
+            async with asyncio.TaskGroup() as children:
+                for _ in range(10):
+                    children.create_task(nothing())
+        return per(count, started)
+
     async def semaphore() -> float:
         permits = asyncio.Semaphore(1)
 
@@ -215,6 +233,7 @@ def with_asyncio(job: str, count: int, run: Optional[Callable[..., Any]] = None)
         "memory": memory,
         "queue": queue,
         "semaphore": semaphore,
+        "group": group,
     }
     return float(run(jobs[job]()))
 
@@ -403,6 +422,14 @@ def with_trio(job: str, count: int) -> float:
                 await receive.receive()
         return per(count, started)
 
+    async def group() -> float:
+        started = time.perf_counter()
+        for _ in range(count):
+            async with trio.open_nursery() as nursery:
+                for _ in range(10):
+                    nursery.start_soon(nothing)
+        return per(count, started)
+
     async def semaphore() -> float:
         permits = trio.Semaphore(1)
 
@@ -430,8 +457,34 @@ def with_trio(job: str, count: int) -> float:
         "memory": memory,
         "queue": queue,
         "semaphore": semaphore,
+        "group": group,
     }
     return float(trio.run(jobs[job]))
+
+
+def with_anyio(job: str, count: int) -> Optional[float]:
+    import anyio
+
+    async def nothing() -> None:
+        pass
+
+    async def group() -> float:
+        started = time.perf_counter()
+        for _ in range(count):
+            async with anyio.create_task_group() as children:
+                for _ in range(10):
+                    children.start_soon(nothing)
+        return per(count, started)
+
+    async def timeout() -> float:
+        started = time.perf_counter()
+        for _ in range(count):
+            with anyio.move_on_after(5):
+                pass
+        return per(count, started)
+
+    jobs = {"group": group, "timeout": timeout}
+    return float(anyio.run(jobs[job])) if job in jobs else None
 
 
 # ---- echo servers --------------------------------------------------------------------------------
@@ -616,11 +669,15 @@ def measure_echo(library: str, connections: int, seconds: float) -> float:
 def measure_import(library: str) -> float:
     """Return the milliseconds that importing *library* adds to a bare interpreter."""
 
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
     def once(code: str) -> float:
         started = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)
+        command = [sys.executable, "-c", code]
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL, env=environment)
         return time.perf_counter() - started
 
+    once(f"import {library}")  # which compiles it, if that was not done before
     pairs = [(once(f"import {library}"), once("pass")) for _ in range(7)]
     return statistics.median(a - b for a, b in pairs) * 1000
 
@@ -638,6 +695,7 @@ def rows(quick: bool) -> Generator[Tuple[str, str, Dict[str, float]], None, None
         ("spawn", "spawn, end and wait, µs", 100_000),
         ("queue", "Queue(1), one put and get, µs", 100_000),
         ("semaphore", "Semaphore(1) passed on among 10, µs", 100_000),
+        ("group", "a task group of 10, µs", 10_000),
         ("timeout", "a timeout around nothing, µs", 200_000),
         ("run", "run(noop), µs", 2_000),
         ("memory", "one asleep, bytes", 100_000),
@@ -659,7 +717,7 @@ def rows(quick: bool) -> Generator[Tuple[str, str, Dict[str, float]], None, None
         seconds = 1.0 if quick else 3.0
         found = {}
         for _ in range(rounds if quick else 3):
-            for name in ["raw", *names]:
+            for name in ["raw", *(name for name in names if f"echo_{name}" in globals())]:
                 found.setdefault(name, []).append(measure_echo(name, 100, seconds))
         medians = {name: statistics.median(values) for name, values in found.items()}
         yield "echo", "echo, 100 connections, CPU µs a request", medians

@@ -28,7 +28,6 @@ from typing import (
     Callable,
     Iterable,
     List,
-    NamedTuple,
     Optional,
     Tuple,
     Type,
@@ -515,16 +514,19 @@ def commit(gt: AnyGreenThread, found: Found) -> BaseException:
     return cancelled
 
 
-class Delivery(NamedTuple):
+class Delivery:
     """What is noted on an exception that was delivered.
 
     On the exception, since the greenthread must not keep every exception it has survived alive,
     with all the frames it has passed.
     """
 
-    gt: AnyGreenThread  # to whom
-    since: int  # the sequence number that what interrupted it dates from
-    final: bool  # whether to end with this very object is no failure
+    __slots__ = ("final", "gt", "since")
+
+    def __init__(self, gt: AnyGreenThread, since: int, final: bool) -> None:
+        self.gt: AnyGreenThread = gt  # to whom
+        self.since: int = since  # the sequence number that what interrupted it dates from
+        self.final: bool = final  # whether to end with this very object is no failure
 
 
 def note(exc: BaseException, delivery: Delivery) -> None:
