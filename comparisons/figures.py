@@ -367,6 +367,7 @@ def with_eventlet(job: str, count: int) -> Optional[float]:
 
 def with_trio(job: str, count: int) -> float:
     import trio
+    import trio.testing
 
     async def nothing() -> None:
         pass
@@ -403,7 +404,7 @@ def with_trio(job: str, count: int) -> float:
         async with trio.open_nursery() as nursery:
             for _ in range(count):
                 nursery.start_soon(trio.sleep, 1000)
-            await trio.sleep(0)
+            await trio.testing.wait_all_tasks_blocked()
             used = (rss() - before) / count
             nursery.cancel_scope.cancel()
         return used
