@@ -36,6 +36,7 @@ def main() -> int:
     )
     args = parser.parse_args()
     mypy, pyright = found("mypy"), [found("basedpyright"), "--level", "error"]
+    pyright += ["--pythonpath", sys.executable]  # which has exceptiongroup, for 3.9
     clean = True
     with TemporaryDirectory() as folder:
         programs = readme_programs(Path(folder))
