@@ -182,7 +182,7 @@ class Runner:
 def run(main: Callable[P, Green[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Run the green function *main* to its end, with everything it spawns.
 
-    When main has ended, greenthreads that are left get a `GreenletExit`-like cancellation, one
+    When main has ended, greenthreads that are left get a `GreenletExit`, one
     second to clean up, and are then refused every suspension; the run returns when none is left.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Dict, Optional
 
 from . import report
-from .cancel import CancelScope, encloses
+from .cancel import CancelScope
 
 if TYPE_CHECKING:
     from .greenthread import AnyGreenThread
@@ -76,7 +76,3 @@ class Group:
     def late_error(self) -> Optional[BaseException]:
         """Return what the owner must still be told when the barrier opens."""
         return None
-
-    def covers(self, scope: CancelScope) -> bool:
-        """Whether cancelling *scope* cancels the members."""
-        return encloses(scope, self.scope)
