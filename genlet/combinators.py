@@ -21,7 +21,7 @@ from typing import (
 
 from ._compat import is_fresh
 from .abc import END, End, Green, Op, green
-from .kernel import AnyGreenThread, GreenThread, Wait, Waiters, checkpoint
+from .kernel import AnyGreenThread, GreenThread, Waiters, WaitUnless, checkpoint
 from .scopes import strictly
 from .taskgroup import TaskGroup
 
@@ -173,7 +173,13 @@ def _spawn_each(
         if limit is not None:
             child.link(_free, freed)
             while group.live >= limit:
-                yield from Wait(group, f"one of {limit} calls to end", freed).get()
+                yield from WaitUnless(
+                    group, f"one of {limit} calls to end", freed, _room(group, limit)
+                ).get()
+
+
+def _room(group: TaskGroup, limit: int) -> Callable[[], bool]:
+    return lambda: group.live < limit
 
 
 def _free(_child: AnyGreenThread, freed: Waiters[None]) -> None:
@@ -187,7 +193,7 @@ class Completions(Generic[T]):
         tasks = list(tasks)
         self._running: int = len(tasks)
         self._ended: Deque[GreenThread[T]] = deque()
-        self._waiters: Waiters[Union[GreenThread[T], End]] = Waiters()
+        self._waiters: Waiters[None] = Waiters()
         for task in tasks:
             task.link(self._take)
 
@@ -197,11 +203,13 @@ class Completions(Generic[T]):
 
         Ask it for its outcome with ``gt.result()``.
         """
-        if self._ended:
-            return self._ended.popleft()
-        if not self._running:
-            return END
-        return (yield from Wait(self, "a greenthread to end", self._waiters).get())
+        while not self._ended:
+            if not self._running:
+                return END
+            yield from WaitUnless(
+                self, "a greenthread to end", self._waiters, self._has_come
+            ).get()
+        return self._ended.popleft()
 
     @green
     def collect(self) -> Green[List[GreenThread[T]]]:
@@ -213,10 +221,14 @@ class Completions(Generic[T]):
 
     def _take(self, gt: GreenThread[T]) -> None:
         self._running -= 1
-        if not self._waiters.wake(gt):
-            self._ended.append(gt)
-        if not self._running:
-            self._waiters.wake_all(END)
+        self._ended.append(gt)
+        if self._running:
+            self._waiters.wake(None)
+        else:
+            self._waiters.wake_all(None)
+
+    def _has_come(self) -> bool:
+        return bool(self._ended) or not self._running
 
 
 def as_completed(tasks: Iterable[GreenThread[T]]) -> Completions[T]:

@@ -20,8 +20,8 @@ from .kernel import (
     Cancelled,
     GreenThread,
     Group,
-    Wait,
     Waiters,
+    WaitUnless,
     get_scheduler,
     getcurrent,
 )
@@ -201,7 +201,12 @@ class TaskGroup(Group):
         gt = self.scheduler.spawn(fn, (ready, *args), kwargs, self)
         gt.link(_ended, ready)
         if not ready._is_set:
-            yield from Wait(ready, f"{gt.name} to be ready", ready._waiters).get()
+            yield from WaitUnless(
+                ready,
+                f"{gt.name} to be ready",
+                ready._waiters,
+                lambda: ready._is_set or gt.dead,
+            ).get()
         if not ready._is_set:
             gt.result()
             raise RuntimeError(f"{gt.name} ended without calling ready.set()")
@@ -211,7 +216,9 @@ class TaskGroup(Group):
     def join(self) -> Green[None]:
         """Wait until every child has ended; the last line of the block."""
         while self.members:
-            yield from Wait(self, "the children to end", self._drained).get()
+            yield from WaitUnless(
+                self, "the children to end", self._drained, lambda: not self.members
+            ).get()
         self._unjoined = False
 
     def cancel(self, reason: object = None) -> None:

@@ -2140,3 +2140,51 @@ def test_a_barrier_is_reported_with_its_line_in_debug_mode_only(
     if debug:
         assert said.startswith(f"main leaves <TaskGroup services> at {__file__}:")
         assert "cleans_up_slowly" in said
+
+
+# ---- what comes while the owner is held back ------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["wait", "join", "start", "as_completed", "amap"])
+def test_what_comes_while_the_owner_is_held_back_is_not_missed(what: str) -> None:
+    """A wait that a barrier holds back finds, when it is armed, what came meanwhile."""
+
+    def cleans_up_slowly() -> Green[None]:
+        try:
+            yield from genlet.sleep(1000)
+        finally:
+            with genlet.shielded(10):
+                yield from genlet.sleep(0.05)
+
+    def soon() -> Green[str]:
+        yield from genlet.sleep(0.001)
+        return "ended"
+
+    def soon_ready(ready: Ready[str]) -> Green[None]:
+        yield from genlet.sleep(0)
+        ready.set("ended")
+
+    def main() -> Green[str]:
+        target = genlet.spawn(soon)
+        with TaskGroup() as outer:
+            child = outer.spawn(soon)
+            with TaskGroup(on_exit="cancel") as left:
+                left.spawn(cleans_up_slowly)
+                yield from genlet.sleep(0)
+            if what == "wait":
+                result = yield from target.wait()
+            elif what == "start":
+                result = yield from outer.start(soon_ready)
+            elif what == "as_completed":
+                ended = yield from genlet.as_completed([target]).next()
+                assert ended is not genlet.END
+                result = ended.result()
+            elif what == "amap":
+                (result,) = set((yield from genlet.amap(lambda _: soon(), range(3), limit=1)))
+            else:
+                yield from outer.join()
+                result = child.result()
+            yield from outer.join()
+        return result
+
+    assert genlet.run(main) == "ended"

@@ -444,9 +444,18 @@ def drop(_creator: AnyGreenThread, gt: AnyGreenThread) -> None:
 
 
 class Joining(Wait[None]):
-    """A wait for the end of a greenthread, which says whose when it is asked."""
+    """A wait for the end of a greenthread, which may come before the wait is armed.
+
+    A greenthread that left children behind is held between asking and arming.
+    """
 
     __slots__ = ()
+
+    def arm(self, gt: AnyGreenThread) -> None:
+        super().arm(gt)
+        target = cast("AnyGreenThread", self.subject())  # made by GreenThread.wait alone
+        if target.gen is None:
+            self.wake(None)
 
     def describe(self) -> str:
         gt = self.subject()

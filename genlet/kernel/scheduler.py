@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from _thread import get_ident
 from collections import deque
 from contextvars import Context, copy_context
 from types import GeneratorType
@@ -111,6 +112,7 @@ class Scheduler:
         self.wait: Callable[[Optional[float]], List[Tuple[int, int]]] = self._first_wait
         self.wakeup: Wakeup = Wakeup(self)
         self.debug: bool = debug
+        self.thread: int = get_ident()
         self.excepthook: Excepthook = report.print_error if excepthook is None else excepthook
 
         self.current: Optional[AnyGreenThread] = None

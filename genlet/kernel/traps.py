@@ -28,6 +28,7 @@ from __future__ import annotations
 from collections import deque
 from typing import (
     TYPE_CHECKING,
+    Callable,
     Deque,
     Generic,
     Iterator,
@@ -228,6 +229,8 @@ class Wait(Suspension, Generic[T]):
         timeout: Optional[float] = None,
         default: Optional[T] = None,
     ) -> None:
+        if timeout is not None and timeout != timeout:
+            raise ValueError("a timeout cannot be NaN")
         self._subject: object = subject
         self._what: str = what
         self._line: Optional[Waiters[T]] = line
@@ -327,6 +330,30 @@ class Wait(Suspension, Generic[T]):
         return self._subject
 
 
+class WaitUnless(Wait[None]):
+    """A wait that looks, when it is armed, whether it is over already.
+
+    A greenthread that has left children behind is held between asking and arming, and what it asked
+    for may have come by then.
+
+    Args:
+        unless: Whether there is nothing to wait for.
+    """
+
+    __slots__ = ("_unless",)
+
+    def __init__(
+        self, subject: object, what: str, line: Waiters[None], unless: Callable[[], bool]
+    ) -> None:
+        super().__init__(subject, what, line)
+        self._unless: Callable[[], bool] = unless
+
+    def arm(self, gt: AnyGreenThread) -> None:
+        super().arm(gt)
+        if self._unless():
+            self.wake(None)
+
+
 class Waiters(Generic[T]):
     """Waits in the order they came.
 
@@ -364,11 +391,13 @@ class Waiters(Generic[T]):
         """
         first = self.first()
         if first is not None and first.gt.scheduler is not here.scheduler:
-            from threading import current_thread
+            import threading
 
+            names = {thread.ident: thread.name for thread in threading.enumerate()}
+            theirs = names.get(first.gt.scheduler.thread, "that has ended")
             raise WrongThread(
-                f"{first.subject()!r} was used in thread {current_thread().name} while"
-                f" {first.gt!r} waits on it in the thread of another kernel: go through a portal,"
+                f"{first.subject()!r} was used in thread {threading.current_thread().name} while"
+                f" {first.gt!r} waits on it in thread {theirs}: go through a portal,"
                 " genlet.portal()"
             )
 
