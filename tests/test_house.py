@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS: Dict[str, Tuple[str, str]] = {
     "ground": ("abc errors _compat _version", ""),
     "pollers": ("kernel.pollers", "ground"),
-    "lint": ("lint", "ground"),
-    "kernel": ("kernel", "ground pollers"),
+    "lint": ("lint mypy_plugin", "ground"),
+    "kernel": ("kernel", "ground pollers lint"),
     "coordination": (
         "greenthread hubs timeout event semaphore lock condition barrier queue channel corolocal"
         " taskgroup scopes stopping combinators",

@@ -79,6 +79,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple, Type, TypeVar,
 from .._compat import IS_PYPY
 from ..abc import Green, green
 from ..kernel import NOBODY, Descriptor, Direction, checkpoint, fault, get_scheduler, sleep
+from ._mirror import mirror
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -655,7 +656,19 @@ def create_server(
     )
 
 
+# Which of these wait.
+__green__ = (
+    "socket.accept",
+    "socket.connect",
+    "socket.connect_ex",
+    "socket.recv",
+    "socket.recv_into",
+    "socket.recvfrom",
+    "socket.recvfrom_into",
+    "socket.send",
+    "socket.sendall",
+    "socket.sendto",
+)
+
 if not TYPE_CHECKING:
-    # What this platform has beside the names above, which a checker may count on everywhere.
-    for _name in real.__all__:
-        globals().setdefault(_name, getattr(real, _name))
+    __getattr__ = mirror(globals(), real)

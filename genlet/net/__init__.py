@@ -1,0 +1,1 @@
+"""Sockets made comfortable: streams, listeners, servers."""
