@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import ParamSpec
 
     from ..abc import Clock, Excepthook, Instrument, Poller, ReadyQueue
+    from ..lint.hook import Watch
     from .greenthread import AnyGreenThread
 
     P = ParamSpec("P")
@@ -61,7 +62,9 @@ class Runner:
         ready: An empty queue to take the runnable greenthreads; None is a ``collections.deque``.
         instruments: Who is told of everything that happens.
         debug: Whether to say on stderr where a block was left by children that still clean up, so
-            that its owner is held back; None asks the variable ``GENLET_DEBUG``.
+            that its owner is held back, and to warn where a ``yield from`` was forgotten: see
+            `genlet.lint.hook.Watch`, which watches for the time of the run.  None asks the variable
+            ``GENLET_DEBUG``.
         grace: Seconds that greenthreads have to clean up after main has ended.
         excepthook: Called as ``excepthook(gt, exc)`` for an error that nobody else learns of; None
             prints it on stderr.
@@ -116,6 +119,11 @@ class Runner:
             grace=self.grace,
             debug=self.debug,
         )
+        watch: Optional[Watch] = None
+        if self.debug:
+            from ..lint.hook import Watch
+
+            watch = Watch()
         here.scheduler = scheduler
         inherited, here.inherited = here.inherited, False
         if scheduler.instruments is not None:
@@ -123,7 +131,7 @@ class Runner:
         try:
             gt = scheduler.spawn(main, args, kwargs, verb="run")
         except BaseException:
-            self._finish(scheduler)
+            self._finish(scheduler, watch)
             here.inherited = inherited
             raise
         gt.site = None
@@ -142,7 +150,7 @@ class Runner:
             ) from None
         finally:
             if not scheduler.orphan:
-                self._finish(scheduler)
+                self._finish(scheduler, watch)
         if scheduler.closing.late_exit is not None:
             raise scheduler.closing.late_exit
         error = gt.error
@@ -159,7 +167,7 @@ class Runner:
             hub = _default_hub
         return choose(hub) if hub is None or isinstance(hub, str) else hub
 
-    def _finish(self, scheduler: Scheduler) -> None:
+    def _finish(self, scheduler: Scheduler, watch: Optional[Watch]) -> None:
         """Take everything down, whatever has happened."""
         with scheduler.wakeup.lock:
             scheduler.closed = True
@@ -177,6 +185,8 @@ class Runner:
                 order.settle(RuntimeError("the run ended before it could do this"))
             if scheduler.instruments is not None:
                 scheduler.instruments.tell("after_run")
+            if watch is not None:
+                watch.stop()
 
 
 def run(main: Callable[P, Green[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -99,6 +99,15 @@ class Direction(Suspension):
         self.expired = True
         self.settle(gt)
 
+    def fail(self, exc: BaseException) -> None:
+        """Have the wait of whoever is suspended here raise *exc*; the descriptor stays as it is."""
+        gt = self.gt
+        if gt.trap is self:
+            self.descriptor.unwant(self)
+            gt.fault = exc
+            gt.attention = True
+            self.settle(gt)
+
     def settle(self, gt: AnyGreenThread) -> None:
         """Let *gt*, who is suspended here, go on."""
         if self.timer:

@@ -317,6 +317,8 @@ class Descriptor(Entry):
             if gt is not NOBODY and gt.scheduler is not here.scheduler:
                 raise elsewhere(self.fd)
         self.closed = True
+        for side in (self.reader, self.writer):
+            side.ready = True  # whoever tries now gets the system's own error
         hub, self.hub = self.hub, None
         if hub is None:
             return
@@ -326,12 +328,8 @@ class Descriptor(Entry):
             hub.poller.unregister(self.fd)
         for side in (self.reader, self.writer):
             side.scheduler = None
-            side.ready = True  # whoever tries now gets the system's own error
-            gt = side.gt
-            if gt is not NOBODY and gt.trap is side:
-                gt.fault = closed(self.fd)
-                gt.attention = True
-                side.settle(gt)
+            if side.gt is not NOBODY:
+                side.fail(closed(self.fd))
         super().close()
 
     def unbind(self) -> None:

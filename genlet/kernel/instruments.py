@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple
 from ..abc import Instrument
 
 if TYPE_CHECKING:
+    from ..abc import ReadyQueue
     from .greenthread import AnyGreenThread, Steps
 
 
@@ -78,13 +79,15 @@ class Instruments:
         return observed
 
     def wait(
-        self, wait: Callable[[Optional[float]], List[Tuple[int, int]]]
+        self,
+        wait: Callable[[Optional[float]], List[Tuple[int, int]]],
+        ready: ReadyQueue[AnyGreenThread],
     ) -> Callable[[Optional[float]], List[Tuple[int, int]]]:
         """Wrap the poller's wait."""
 
         def observed(timeout: Optional[float]) -> List[Tuple[int, int]]:
             self.tell("before_wait", timeout)
-            events = wait(timeout)
+            events = wait(0.0 if ready else timeout)  # who was told may have made somebody ready
             self.tell("after_wait", len(events))
             return events
 
