@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from os import environ as _environ
 from typing import TYPE_CHECKING, Dict
 
 from ._version import __version__
@@ -25,7 +26,10 @@ from .errors import (
     ClosedResource,
     Deadlock,
     GenletError,
+    IncompleteReadError,
+    LimitOverrunError,
     SharedGenerator,
+    Unfinished,
     Unjoined,
     WouldBlock,
     WrongThread,
@@ -63,7 +67,9 @@ if TYPE_CHECKING:
     from .channel import Channel, Receiver, Sender
     from .combinators import amap, as_completed, gather, race
     from .condition import Condition
+    from .convenience import StopServe, connect, listen, serve, wrap_ssl
     from .corolocal import local
+    from .coroutines import awaitable, drive
     from .dagpool import DAGPool
     from .event import Event
     from .greenpool import GreenPile, GreenPool
@@ -86,7 +92,9 @@ _LATE: Dict[str, str] = {
         "channel": "Channel Receiver Sender",
         "combinators": "amap as_completed gather race",
         "condition": "Condition",
+        "convenience": "StopServe connect listen serve wrap_ssl",
         "corolocal": "local",
+        "coroutines": "awaitable drive",
         "dagpool": "DAGPool",
         "event": "Event",
         "greenpool": "GreenPile GreenPool",
@@ -124,8 +132,10 @@ __all__ = [
     "GreenPool",
     "GreenThread",
     "GreenletExit",
+    "IncompleteReadError",
     "LifoQueue",
     "LightQueue",
+    "LimitOverrunError",
     "Lock",
     "Op",
     "Pool",
@@ -139,18 +149,23 @@ __all__ = [
     "Semaphore",
     "Sender",
     "SharedGenerator",
+    "StopServe",
     "Stopper",
     "TaskGroup",
     "Timeout",
     "TokenPool",
     "Trap",
+    "Unfinished",
     "Unjoined",
     "WouldBlock",
     "WrongThread",
     "__version__",
     "amap",
     "as_completed",
+    "awaitable",
     "checkpoint",
+    "connect",
+    "drive",
     "fail_after",
     "fail_at",
     "gather",
@@ -159,6 +174,7 @@ __all__ = [
     "green",
     "is_timeout",
     "kill",
+    "listen",
     "local",
     "move_on_after",
     "move_on_at",
@@ -168,6 +184,7 @@ __all__ = [
     "race",
     "run",
     "scoped",
+    "serve",
     "shielded",
     "sleep",
     "spawn",
@@ -178,6 +195,7 @@ __all__ = [
     "use_hub",
     "with_timeout",
     "wrap_is_timeout",
+    "wrap_ssl",
 ]
 
 
@@ -194,3 +212,9 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LATE})
+
+
+if _environ.get("GENLET_DEBUG"):
+    from .lint.hook import Watch as _Watch
+
+    _Watch()  # for the life of the process

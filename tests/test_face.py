@@ -204,3 +204,21 @@ def test_a_green_thread_tells_its_name_and_state() -> None:
         "<GreenThread child waits for 1000 seconds to pass>",
         "<GreenThread child killed>",
     ]
+
+
+def test_the_decorator_stays_what_it_is_when_the_package_of_its_name_is_imported() -> None:
+    """``from genlet import green`` decorates before and after an import from genlet.green."""
+    program = (
+        "import genlet\n"
+        "before = genlet.green\n"
+        "from genlet.green import time\n"
+        "from genlet import green as after\n"
+        "for mark in (before, after):\n"
+        "    @mark\n"
+        "    def one(n: int):\n"
+        "        yield from time.sleep(0)\n"
+        "        return n\n"
+        "    assert one.__code__.co_flags & 0x100\n"
+        "    assert genlet.run(one, 1) == 1\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)

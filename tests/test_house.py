@@ -23,7 +23,7 @@ ROOMS: Dict[str, Tuple[str, str]] = {
     "kernel": ("kernel", "ground pollers lint"),
     "coordination": (
         "greenthread hubs timeout event semaphore lock condition barrier queue channel corolocal"
-        " taskgroup scopes stopping combinators",
+        " taskgroup scopes stopping combinators coroutines",
         "ground kernel",
     ),
     "watch": ("ps tracing debug deadlock", "ground kernel"),
@@ -34,8 +34,8 @@ ROOMS: Dict[str, Tuple[str, str]] = {
         "httpd wsgi websocket db_pool backdoor",
         "ground kernel coordination watch crews green net",
     ),
-    "testing": ("testing", "ground kernel coordination watch crews green net"),
-    "face": ("", "ground kernel coordination crews net"),
+    "testing": ("testing", "ground lint kernel coordination watch crews green net"),
+    "face": ("", "ground lint kernel coordination crews net"),
     "door": ("cli __main__ demo", "*"),
 }
 

@@ -22,6 +22,11 @@ from __future__ import annotations
 import errno
 import os
 import socket as real
+import sys
+from array import array
+from functools import partial
+from math import inf
+from operator import index
 from socket import AF_INET as AF_INET
 from socket import AF_INET6 as AF_INET6
 from socket import AF_UNSPEC as AF_UNSPEC
@@ -29,6 +34,8 @@ from socket import AI_CANONNAME as AI_CANONNAME
 from socket import AI_NUMERICHOST as AI_NUMERICHOST
 from socket import AI_NUMERICSERV as AI_NUMERICSERV
 from socket import AI_PASSIVE as AI_PASSIVE
+from socket import EAI_AGAIN as EAI_AGAIN
+from socket import EAI_NONAME as EAI_NONAME
 from socket import INADDR_ANY as INADDR_ANY
 from socket import INADDR_LOOPBACK as INADDR_LOOPBACK
 from socket import IPPROTO_IP as IPPROTO_IP
@@ -59,9 +66,17 @@ from socket import SOCK_STREAM as SOCK_STREAM
 from socket import SOL_SOCKET as SOL_SOCKET
 from socket import SOMAXCONN as SOMAXCONN
 from socket import TCP_NODELAY as TCP_NODELAY
+from socket import AddressFamily as AddressFamily
+from socket import SocketKind as SocketKind
+from socket import dup as dup
+from socket import error as error
 from socket import gaierror as gaierror
 from socket import getdefaulttimeout as getdefaulttimeout
 from socket import gethostname as gethostname
+from socket import getprotobyname as getprotobyname
+from socket import getservbyname as getservbyname
+from socket import getservbyport as getservbyport
+from socket import has_dualstack_ipv6 as has_dualstack_ipv6
 from socket import has_ipv6 as has_ipv6
 from socket import herror as herror
 from socket import htonl as htonl
@@ -74,19 +89,77 @@ from socket import ntohl as ntohl
 from socket import ntohs as ntohs
 from socket import setdefaulttimeout as setdefaulttimeout
 from socket import timeout as timeout
-from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple, Type, TypeVar, Union, overload
+from typing import (
+    IO,
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Iterable,
+    List,
+    NoReturn,
+    Optional,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+    cast,
+    overload,
+)
 
-from .._compat import IS_PYPY
-from ..abc import Green, green
-from ..kernel import NOBODY, Descriptor, Direction, checkpoint, fault, get_scheduler, sleep
+from .._compat import IS_PYPY, exception_group
+from ..abc import Green, Op, green
+from ..errors import ClosedResource
+from ..kernel import (
+    NOBODY,
+    Descriptor,
+    Direction,
+    checkpoint,
+    fault,
+    get_scheduler,
+    move_on_after,
+    sleep,
+)
+from . import dns
 from ._mirror import mirror
+from .dns import getaddrinfo as getaddrinfo
+from .dns import getfqdn as getfqdn
+from .dns import gethostbyaddr as gethostbyaddr
+from .dns import gethostbyname as gethostbyname
+from .dns import gethostbyname_ex as gethostbyname_ex
+from .dns import getnameinfo as getnameinfo
+from .io import (
+    BufferedReader,
+    BufferedRWPair,
+    BufferedWriter,
+    SocketIO,
+    TextIOWrapper,
+    open_raw,
+)
+
+if sys.platform != "win32":
+    from socket import AF_UNIX as AF_UNIX
+    from socket import CMSG_LEN as CMSG_LEN
+    from socket import CMSG_SPACE as CMSG_SPACE
+    from socket import MSG_CTRUNC as MSG_CTRUNC
+    from socket import MSG_DONTWAIT as MSG_DONTWAIT
+    from socket import MSG_TRUNC as MSG_TRUNC
+    from socket import SCM_RIGHTS as SCM_RIGHTS
+    from socket import SO_REUSEPORT as SO_REUSEPORT
+if sys.platform == "linux":
+    from socket import SOCK_CLOEXEC as SOCK_CLOEXEC
+    from socket import SOCK_NONBLOCK as SOCK_NONBLOCK
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Buffer, Literal, Self
+
+    Ancillary = Tuple[int, int, bytes]
 
 T = TypeVar("T")
+
+File = Union[SocketIO, BufferedReader, BufferedWriter, BufferedRWPair, TextIOWrapper]
+"""What `makefile` makes."""
 
 Address = Any
 """What the address family takes for an address: typeshed has no better word for it either."""
@@ -99,7 +172,17 @@ BURST = 64
 # The most that is given to one send.  PyPy copies all that it is given, each time.
 CHUNK: Optional[int] = 65536 if IS_PYPY else None
 
+# Never to be waited for, when the socket itself would wait for ever.
+DONTWAIT: int = getattr(real, "MSG_DONTWAIT", 0)
+
 CONNECTING = (errno.EINPROGRESS, errno.EALREADY, errno.EINTR, getattr(errno, "WSAEWOULDBLOCK", -1))
+
+MAX_TIMEOUT = (2**63 - 1) / 1e9  # seconds; what the standard library's clock can hold
+
+SENDFILE_MOST = 1 << 30  # bytes at a time: more overflows on some systems
+SENDFILE_BLOCK = 8192  # bytes read at a time where the system cannot send a file
+
+_GLOBAL_DEFAULT_TIMEOUT: Any = vars(real)["_GLOBAL_DEFAULT_TIMEOUT"]
 
 
 def _make(family: int, type: int, proto: int, fileno: Optional[int]) -> real.socket:
@@ -113,6 +196,31 @@ def _make(family: int, type: int, proto: int, fileno: Optional[int]) -> real.soc
 
 def _timed_out() -> real.timeout:
     return real.timeout("timed out")
+
+
+def _until(timeout: Optional[float]) -> Optional[float]:
+    """Return the deadline of something that begins now and takes at most *timeout*."""
+    return get_scheduler().clock() + timeout if timeout else None
+
+
+@green
+def _wait(side: Direction, timeout: Optional[float], deadline: Optional[float]) -> Green[Any]:
+    """Wait for *side*, and return the deadline of the whole operation.
+
+    Args:
+        timeout: The operation's, in seconds.
+        deadline: What the operation's last wait returned, None at its first.
+    """
+    if timeout is None:
+        yield from side.wait()
+        return None
+    now = get_scheduler().clock()
+    if deadline is None:
+        deadline = now + timeout
+    if deadline <= now:
+        raise _timed_out()
+    yield from side.wait(deadline - now, _timed_out())
+    return deadline
 
 
 class socket:
@@ -130,12 +238,15 @@ class socket:
 
     __slots__ = (
         "__weakref__",
+        "_closed",
         "_credit",
         "_descriptor",
+        "_io_refs",
         "_reader",
         "_recv",
         "_send",
         "_sock",
+        "_tcp",
         "_timeout",
         "_writer",
     )
@@ -151,24 +262,30 @@ class socket:
     ) -> None:
         self._adopt(_make(family, type, proto, fileno) if sock is None else sock)
 
-    def _adopt(self, sock: real.socket) -> None:
+    def _adopt(self, sock: real.socket, tcp: Optional[bool] = None) -> None:
         self._timeout: Optional[float] = sock.gettimeout()
         sock.setblocking(False)
         self._sock: real.socket = sock
         # Bound once: they are called for every operation.
         self._recv: Callable[[int, int], bytes] = sock.recv
         self._send: Callable[[Buffer, int], int] = sock.send
-        stream = sock.type == SOCK_STREAM and sock.family in (AF_INET, AF_INET6)
-        self._descriptor: Descriptor = Descriptor(sock.fileno(), hint=stream)
+        if tcp is None:
+            tcp = sock.type == SOCK_STREAM and sock.family in (AF_INET, AF_INET6)
+        self._tcp: bool = tcp
+        self._descriptor: Descriptor = Descriptor(sock.fileno(), hint=tcp)
         self._credit: int = BURST
         self._reader: Direction = self._descriptor.reader
         self._writer: Direction = self._descriptor.writer
+        self._io_refs: int = 0  # files of `makefile` that are open
+        self._closed: bool = False
 
     # ---- receiving ----
 
     @green
     def recv(self, bufsize: int, flags: int = 0) -> Green[bytes]:
         """Receive up to *bufsize* bytes; empty when the peer has closed.
+
+        MSG_WAITALL gets what there is, as on the standard library's sockets with a timeout.
 
         Raises:
             socket.timeout: The socket's timeout passed first.
@@ -182,8 +299,10 @@ class socket:
         if timeout == 0:
             return self._recv(bufsize, flags)
         reader = self._reader
+        deadline = None
         while True:
-            if reader.ready:
+            # What is out of the ordinary is tried in any case: it may be wrong, or need no data.
+            if reader.ready or flags or bufsize.__class__ is not int or bufsize <= 0:
                 if self._credit <= 0:
                     self._credit = BURST
                     yield from checkpoint()
@@ -191,17 +310,17 @@ class socket:
                 try:
                     data = receive(bufsize, flags)
                 except BlockingIOError:
+                    if flags & DONTWAIT and timeout is None:
+                        raise
                     reader.ready = False
                 else:
                     self._credit -= 1
                     if reader.hint and 0 < len(data) < bufsize and not flags:
                         reader.ready = False
                     return data
-            if not bufsize:
-                return b""  # without asking the system, as the standard library does
             self._credit = BURST
             if timeout is not None or reader.gt is not NOBODY:
-                yield from reader.wait(timeout, _timed_out())
+                deadline = yield from _wait(reader, timeout, deadline)
                 continue
             # Direction.wait, written out: this is the hottest line there is.
             yield reader
@@ -217,11 +336,30 @@ class socket:
         Source:
             ``socket.recv_into``.
         """
-        size = nbytes or memoryview(buffer).nbytes
-        count: int = yield from self._receive(
-            lambda: self._sock.recv_into(buffer, nbytes, flags), None if flags else size, int
-        )
-        return count
+        timeout = self._timeout
+        if timeout == 0:
+            return self._sock.recv_into(buffer, nbytes, flags)
+        reader = self._reader
+        deadline = None
+        while True:
+            # As in `recv`; that a bytearray takes something needs no asking.
+            if reader.ready or flags or nbytes or buffer.__class__ is not bytearray or not buffer:
+                if self._credit <= 0:
+                    self._credit = BURST
+                    yield from checkpoint()
+                try:
+                    count = self._sock.recv_into(buffer, nbytes, flags)
+                except BlockingIOError:
+                    if flags & DONTWAIT and timeout is None:
+                        raise
+                    reader.ready = False
+                else:
+                    self._credit -= 1
+                    if reader.hint and count and not flags:
+                        reader.ready = count == (nbytes or memoryview(buffer).nbytes)
+                    return count
+            self._credit = BURST
+            deadline = yield from _wait(reader, timeout, deadline)
 
     @green
     def recvfrom(self, bufsize: int, flags: int = 0) -> Green[Tuple[bytes, Address]]:
@@ -230,7 +368,7 @@ class socket:
         Source:
             ``socket.recvfrom``.
         """
-        return (yield from self._receive(lambda: self._sock.recvfrom(bufsize, flags)))
+        return self._when(self._reader, flags, self._sock.recvfrom, (bufsize, flags))
 
     @green
     def recvfrom_into(
@@ -241,42 +379,63 @@ class socket:
         Source:
             ``socket.recvfrom_into``.
         """
-        return (yield from self._receive(lambda: self._sock.recvfrom_into(buffer, nbytes, flags)))
+        return self._when(self._reader, flags, self._sock.recvfrom_into, (buffer, nbytes, flags))
+
+    if sys.platform != "win32":
+
+        @green
+        def recvmsg(
+            self, bufsize: int, ancbufsize: int = 0, flags: int = 0
+        ) -> Green[Tuple[bytes, List[Ancillary], int, Address]]:
+            """Receive data, and what comes with it: ``(data, ancdata, msg_flags, address)``.
+
+            Source:
+                ``socket.recvmsg``.
+            """
+            return self._when(
+                self._reader, flags, self._sock.recvmsg, (bufsize, ancbufsize, flags)
+            )
+
+        @green
+        def recvmsg_into(
+            self, buffers: Iterable[Buffer], ancbufsize: int = 0, flags: int = 0
+        ) -> Green[Tuple[int, List[Ancillary], int, Address]]:
+            """Receive into *buffers*, one after the other, and what comes with the data.
+
+            Source:
+                ``socket.recvmsg_into``.
+            """
+            buffers = list(buffers)  # it may be tried more than once
+            return self._when(
+                self._reader, flags, self._sock.recvmsg_into, (buffers, ancbufsize, flags)
+            )
 
     @green
-    def _receive(
-        self,
-        call: Callable[[], T],
-        size: Optional[int] = None,
-        length: Optional[Callable[[T], int]] = None,
+    def _when(
+        self, side: Direction, flags: int, call: Callable[..., T], args: Tuple[Any, ...]
     ) -> Green[T]:
-        """Do *call* when there is something to receive.
+        """Return ``call(*args)`` when *side* is ready for it.
 
-        Args:
-            size, length: With both, a result shorter than *size* has drained the socket.
+        It is tried first in any case: it may be wrong, or need no waiting for.
         """
         timeout = self._timeout
         if timeout == 0:
-            return call()
-        reader = self._reader
+            return call(*args)
+        deadline = None
         while True:
-            if reader.ready:
-                if self._credit <= 0:
-                    self._credit = BURST
-                    yield from checkpoint()
-                try:
-                    result = call()
-                except BlockingIOError:
-                    reader.ready = False
-                else:
-                    self._credit -= 1
-                    if reader.hint and size is not None and length is not None:
-                        reader.ready = not 0 < length(result) < size
-                    return result
-            if timeout is None:
-                yield from reader.wait()
+            if self._credit <= 0:
+                self._credit = BURST
+                yield from checkpoint()
+            try:
+                result = call(*args)
+            except BlockingIOError:
+                if flags & DONTWAIT and timeout is None:
+                    raise
+                side.ready = False
             else:
-                yield from reader.wait(timeout, _timed_out())
+                self._credit -= 1
+                return result
+            deadline = yield from _wait(side, timeout, deadline)
             self._credit = BURST
 
     # ---- sending ----
@@ -288,23 +447,66 @@ class socket:
         Source:
             ``socket.send``.
         """
-        return (yield from self._transmit(lambda: self._send(data, flags)))
+        return self._when(self._writer, flags, self._send, (data, flags))
 
+    @overload
+    def sendto(self, data: Buffer, address: Address, /) -> Op[int]: ...
+    @overload
+    def sendto(self, data: Buffer, flags: int, address: Address, /) -> Op[int]: ...
     @green
     def sendto(self, data: Buffer, *flags_and_address: Any) -> Green[int]:
         """Send a datagram: ``sendto(data, address)`` or ``sendto(data, flags, address)``.
 
+        A host given by name is looked up first, within the socket's timeout.
+
         Source:
             ``socket.sendto``.
         """
-        return (yield from self._transmit(lambda: self._sock.sendto(data, *flags_and_address)))
+        args = flags_and_address
+        if args and dns.needs_lookup(args[-1]):
+            address = yield from self._looked_up(args[-1], _until(self._timeout))
+            args = (*args[:-1], address)
+        flags = args[0] if len(args) == 2 else 0
+        return (yield from self._when(self._writer, flags, self._sock.sendto, (data, *args)))
+
+    if sys.platform != "win32":
+
+        @green
+        def sendmsg(
+            self,
+            buffers: Iterable[Buffer],
+            ancdata: Iterable[Tuple[int, int, Buffer]] = (),
+            flags: int = 0,
+            address: Address = None,
+        ) -> Green[int]:
+            """Send *buffers* as one message, and *ancdata* along with it.
+
+            Returns:
+                How many bytes of *buffers* were sent.
+
+            Source:
+                ``socket.sendmsg``.
+            """
+            if dns.needs_lookup(address):
+                address = yield from self._looked_up(address, _until(self._timeout))
+            # Lists, since it may be tried more than once.
+            message = (list(buffers), list(ancdata), flags, address)
+            return (yield from self._when(self._writer, flags, self._sock.sendmsg, message))
+
+    if sys.platform == "linux" and hasattr(real.socket, "sendmsg_afalg"):
+
+        @green
+        def sendmsg_afalg(self, *args: Any, **kwargs: Any) -> Green[int]:
+            """Source: ``socket.sendmsg_afalg``."""
+            call = partial(self._sock.sendmsg_afalg, *args, **kwargs)
+            return self._when(self._writer, 0, call, ())
 
     @green
     def sendall(self, data: Buffer, flags: int = 0) -> Green[None]:
         """Send all of *data*.
 
-        The socket's timeout is for the whole of it.  After an error there is no telling how much was
-        sent.
+        The socket's timeout is for the whole of it.  After an error there is no telling how much
+        was sent.
 
         Raises:
             socket.timeout: The socket's timeout passed first.
@@ -316,75 +518,146 @@ class socket:
         """
         writer = self._writer
         timeout = self._timeout
+        sent = None
         if writer.ready and self._credit > 0:
             try:
                 sent = self._send(data, flags)
             except BlockingIOError:
-                if timeout == 0:
+                if timeout == 0 or (flags & DONTWAIT and timeout is None):
                     raise
                 writer.ready = False
-                sent = 0
             else:
                 self._credit -= 1
-            if isinstance(data, bytes) and sent == len(data):
-                return
-        else:
-            sent = 0
-        rest = memoryview(data).cast("B")[sent:]
-        if not rest.nbytes:
+                if isinstance(data, bytes) and sent == len(data):
+                    return
+        rest = memoryview(data)
+        if rest.nbytes:  # or it cannot be cast
+            rest = rest.cast("B")[sent or 0 :]
+        if not rest.nbytes and sent is not None:
             return
         deadline = None
-        if timeout is not None and timeout > 0:
-            clock = get_scheduler().clock
-            deadline = clock() + timeout
-        while rest.nbytes:
-            if writer.ready:
+        while True:
+            if writer.ready or flags or timeout == 0:
                 if self._credit <= 0 and timeout != 0:
                     self._credit = BURST
                     yield from checkpoint()
                 try:
                     sent = self._send(rest[:CHUNK], flags)
                 except BlockingIOError:
-                    if timeout == 0:
+                    if timeout == 0 or (flags & DONTWAIT and timeout is None):
                         raise
                     writer.ready = False
                 else:
                     self._credit -= 1
                     rest = rest[sent:]
+                    if not rest.nbytes:
+                        return
                     continue
-            if deadline is None:
-                yield from writer.wait()
-            else:
-                left = deadline - get_scheduler().clock()
-                if left <= 0:
-                    raise _timed_out()
-                yield from writer.wait(left, _timed_out())
             self._credit = BURST
+            deadline = yield from _wait(writer, timeout, deadline)
 
     @green
-    def _transmit(self, call: Callable[[], T]) -> Green[T]:
-        """Do *call* when there is room to send."""
-        timeout = self._timeout
-        if timeout == 0:
-            return call()
-        writer = self._writer
-        while True:
-            if writer.ready:
-                if self._credit <= 0:
-                    self._credit = BURST
-                    yield from checkpoint()
+    def sendfile(
+        self, file: IO[bytes], offset: int = 0, count: Optional[int] = None
+    ) -> Green[int]:
+        """Send *file* from *offset* on, to its end or *count* bytes, and return how many it were.
+
+        The file is read by the system, or else by its ``read``: either may wait for the disk, and
+        everybody with it.  The timeout is for each wait for the peer.  However it ends, the file's
+        position tells how much was sent.
+
+        Args:
+            file: Opened in binary mode.
+
+        Raises:
+            ValueError: The socket is not SOCK_STREAM or has timeout 0, *file* is opened as text,
+                or *count* is not positive.
+
+        Source:
+            ``socket.sendfile``.
+        """
+        self._check_sendfile_params(file, offset, count)
+        sent = yield from self._sendfile_use_sendfile(file, offset, count)
+        if sent is None:
+            sent = yield from self._sendfile_use_send(file, offset, count)
+        return sent
+
+    # The standard library's names: a subclass overrides them.
+
+    def _check_sendfile_params(self, file: IO[bytes], offset: int, count: Any) -> None:
+        if "b" not in getattr(file, "mode", "b"):
+            raise ValueError("file should be opened in binary mode")
+        if not self.type & SOCK_STREAM:
+            raise ValueError("only SOCK_STREAM type sockets are supported")
+        if count is not None:
+            if not isinstance(count, int):
+                raise TypeError(f"count must be a positive integer (got {count!r})")
+            if count <= 0:
+                raise ValueError(f"count must be a positive integer (got {count!r})")
+
+    @green
+    def _sendfile_use_sendfile(
+        self, file: IO[bytes], offset: int, count: Optional[int]
+    ) -> Green[Optional[int]]:
+        """Have the system send the file; None if it cannot send this one."""
+        if sys.platform == "win32":
+            return None
+        try:
+            fileno = file.fileno()
+            size = os.fstat(fileno).st_size
+        except (AttributeError, OSError):  # io.UnsupportedOperation is an OSError
+            return None
+        if not size:
+            return 0
+        if self._timeout == 0:
+            raise ValueError("non-blocking sockets are not supported")
+        block = min(count or size, SENDFILE_MOST)
+        total = 0
+        try:
+            while count is None or total < count:
+                if count is not None:
+                    block = min(count - total, block)
+                args = (self.fileno(), fileno, offset + total, block)
                 try:
-                    result = call()
-                except BlockingIOError:
-                    writer.ready = False
-                else:
-                    self._credit -= 1
-                    return result
-            if timeout is None:
-                yield from writer.wait()
-            else:
-                yield from writer.wait(timeout, _timed_out())
-            self._credit = BURST
+                    sent = yield from self._when(self._writer, 0, os.sendfile, args)
+                except real.timeout:
+                    raise
+                except OSError as exc:
+                    if total or isinstance(exc, ClosedResource):
+                        raise
+                    return None
+                if not sent:
+                    break
+                total += sent
+            return total
+        finally:
+            if total and hasattr(file, "seek"):
+                file.seek(offset + total)
+
+    @green
+    def _sendfile_use_send(
+        self, file: IO[bytes], offset: int = 0, count: Optional[int] = None
+    ) -> Green[int]:
+        """Read the file and send it, block by block."""
+        if self._timeout == 0:
+            raise ValueError("non-blocking sockets are not supported")
+        if offset:
+            file.seek(offset)
+        total = 0
+        try:
+            while count is None or total < count:
+                block = SENDFILE_BLOCK if count is None else min(count - total, SENDFILE_BLOCK)
+                data = memoryview(file.read(block))
+                if not data:
+                    break
+                while data:
+                    sent = yield from self.send(data)
+                    total += sent
+                    data = data[sent:]
+            return total
+        finally:
+            if total and hasattr(file, "seek"):
+                file.seek(offset + total)
 
     # ---- connecting ----
 
@@ -395,22 +668,23 @@ class socket:
         Source:
             ``socket.accept``.
         """
-        sock, address = yield from self._receive(self._sock.accept)
+        sock, address = yield from self._when(self._reader, 0, self._sock.accept, ())
         return self._child(sock), address
 
     @green
     def connect(self, address: Address) -> Green[None]:
         """Connect to *address*.
 
-        A host given by name is looked up by the system call itself, which blocks the whole run
-        meanwhile.
+        A host given by name is looked up first, and the first of its addresses tried.  The
+        socket's timeout is for the whole of it.
 
         Raises:
             socket.timeout: The socket's timeout passed first.
+            socket.gaierror: The name was not found.
             OSError: The connection was refused, or cannot be made.
 
         Source:
-            ``socket.connect``.
+            ``socket.connect``.  Differs: the timeout bounds the lookup, too.
         """
         error = yield from self._connect(address)
         if error:
@@ -431,31 +705,32 @@ class socket:
     @green
     def _connect(self, address: Address) -> Green[int]:
         timeout = self._timeout
+        deadline = _until(timeout)
         sock = self._sock
+        if dns.needs_lookup(address):
+            address = yield from self._looked_up(address, deadline)
         error = sock.connect_ex(address)
         if error == errno.EAGAIN and timeout != 0:
             # A Unix listener with a full backlog.  Nothing is in progress, and nothing tells when
             # there is room again.
-            error = yield from self._connect_when_there_is_room(address)
-        if error not in CONNECTING or timeout == 0:
+            error = yield from self._connect_when_there_is_room(address, deadline)
+        if timeout == 0:
             return error
         writer = self._writer
-        deadline = None if timeout is None else get_scheduler().clock() + timeout
         while error in CONNECTING:
             writer.ready = False
-            if deadline is None:
-                yield from writer.wait()
-            else:
-                yield from writer.wait(deadline - get_scheduler().clock(), _timed_out())
+            yield from _wait(writer, timeout, deadline)
             # It may have been a false alarm: only another connect tells success from nothing yet.
             error = sock.getsockopt(real.SOL_SOCKET, real.SO_ERROR) or sock.connect_ex(address)
-        return 0 if error == errno.EISCONN else error
+            if error == errno.EISCONN:
+                return 0
+        return error
 
     @green
-    def _connect_when_there_is_room(self, address: Address) -> Green[int]:
-        timeout = self._timeout
+    def _connect_when_there_is_room(
+        self, address: Address, deadline: Optional[float]
+    ) -> Green[int]:
         clock = get_scheduler().clock
-        deadline = None if timeout is None else clock() + timeout
         pause = 0.001
         error = errno.EAGAIN
         while error == errno.EAGAIN:
@@ -466,19 +741,145 @@ class socket:
             error = self._sock.connect_ex(address)
         return error
 
+    @green
+    def _looked_up(self, address: Tuple[Any, ...], deadline: Optional[float]) -> Green[Address]:
+        """Return *address* with its host's name, if it is one, replaced by what that means."""
+        family = self._sock.family
+        if family not in (AF_INET, AF_INET6):
+            return address
+        lookup = dns.first_address(address[0], family)
+        if deadline is None:
+            host = yield from lookup
+        else:
+            host = None
+            with move_on_after(deadline - get_scheduler().clock()):
+                host = yield from lookup
+            if host is None:
+                raise _timed_out()
+        return (host, *address[1:])
+
     # ---- what never waits ----
 
     def _child(self, sock: real.socket) -> Self:
+        """Return a socket of the same kind on *sock*."""
         new = self.__class__.__new__(self.__class__)
-        socket._adopt(new, sock)
+        socket._adopt(new, sock, self._tcp)
         return new
+
+    @overload
+    def makefile(
+        self,
+        mode: Literal["b", "rb", "br", "wb", "bw", "rwb", "rbw", "wrb", "wbr", "brw", "bwr"],
+        buffering: Literal[0],
+        *,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> SocketIO: ...
+    @overload
+    def makefile(
+        self,
+        mode: Literal["rwb", "rbw", "wrb", "wbr", "brw", "bwr"],
+        buffering: Optional[Literal[-1, 1]] = None,
+        *,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> BufferedRWPair: ...
+    @overload
+    def makefile(
+        self,
+        mode: Literal["b", "rb", "br"],
+        buffering: Optional[Literal[-1, 1]] = None,
+        *,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> BufferedReader: ...
+    @overload
+    def makefile(
+        self,
+        mode: Literal["wb", "bw"],
+        buffering: Optional[Literal[-1, 1]] = None,
+        *,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> BufferedWriter: ...
+    @overload
+    def makefile(
+        self,
+        mode: Literal["r", "w", "rw", "wr", ""] = "r",
+        buffering: Optional[Literal[-1, 1]] = None,
+        *,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> TextIOWrapper: ...
+    @overload
+    def makefile(
+        self,
+        mode: str,
+        buffering: Optional[int] = None,
+        *,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> File: ...
+    def makefile(
+        self,
+        mode: str = "r",
+        buffering: Optional[int] = None,
+        *,
+        encoding: Optional[str] = None,
+        errors: Optional[str] = None,
+        newline: Optional[str] = None,
+    ) -> File:
+        """Return a green file over the socket, which stays open until the file is closed.
+
+        Args:
+            mode: Of "r", "w" and "b".
+            buffering, encoding, errors, newline: As for ``open``.
+
+        Source:
+            ``socket.makefile``; its files wait in `read`, `write` and their kin.
+        """
+        if not set(mode) <= {"r", "w", "b"}:
+            raise ValueError(f"invalid mode {mode!r} (only r, w, b allowed)")
+        binary = "b" in mode
+        if buffering == 0 and not binary:
+            raise ValueError("unbuffered streams must be binary")
+        rights = "".join(right for right in "rw" if right in mode) or "r"
+        size = -1 if buffering is None or buffering < 0 else buffering
+        raw = SocketIO(self, rights)
+        try:
+            if binary:
+                return cast("File", open_raw(raw, rights + "b", size))
+            return cast("File", open_raw(raw, rights, size, encoding, errors, newline))
+        except BaseException:
+            raw.close()
+            raise
+
+    def _decref_socketios(self) -> None:
+        """Count one file less: the last one closes the socket, if that was closed meanwhile."""
+        if self._io_refs > 0:
+            self._io_refs -= 1
+        if self._closed:
+            self.close()
 
     def close(self) -> None:
         """Close the socket; whoever waits on it gets ClosedResource at once.
 
+        If `makefile` has made files of it, the last of them to be closed closes it.
+
         Source:
             ``socket.close``.
         """
+        self._closed = True
+        if self._io_refs <= 0:
+            self._real_close()
+
+    def _real_close(self) -> None:
         self._descriptor.close()
         self._sock.close()
 
@@ -489,6 +890,7 @@ class socket:
             ``socket.detach``.
         """
         self._descriptor.close()
+        self._closed = True
         return self._sock.detach()
 
     def dup(self) -> Self:
@@ -520,6 +922,24 @@ class socket:
     def shutdown(self, how: int) -> None:
         """Source: ``socket.shutdown``."""
         self._sock.shutdown(how)
+
+    def get_inheritable(self) -> bool:
+        """Source: ``socket.get_inheritable``."""
+        return self._sock.get_inheritable()
+
+    def set_inheritable(self, inheritable: bool) -> None:
+        """Source: ``socket.set_inheritable``."""
+        self._sock.set_inheritable(inheritable)
+
+    if sys.platform == "win32":
+
+        def ioctl(self, control: int, option: Any, /) -> None:
+            """Source: ``socket.ioctl``."""
+            self._sock.ioctl(control, option)
+
+        def share(self, process_id: int, /) -> bytes:
+            """Source: ``socket.share``."""
+            return self._sock.share(process_id)
 
     def getpeername(self) -> Address:
         """Source: ``socket.getpeername``."""
@@ -554,12 +974,20 @@ class socket:
             ``socket.settimeout``.
         """
         if value is not None:
-            value = float(value)
+            if not isinstance(value, float):
+                value = float(index(value))
             if value != value:
-                raise ValueError("the timeout cannot be NaN")
+                raise ValueError("Invalid value NaN (not a number)")
+            if abs(value) > MAX_TIMEOUT:
+                raise OverflowError("timestamp out of range for platform time_t")
             if value < 0:
                 raise ValueError("Timeout value out of range")
+        self._settimeout(value)
+
+    def _settimeout(self, value: Optional[float]) -> None:
         self._timeout = value
+        if self._sock.fileno() < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
     def gettimeout(self) -> Optional[float]:
         """Source: ``socket.gettimeout``."""
@@ -567,7 +995,7 @@ class socket:
 
     def setblocking(self, flag: bool) -> None:
         """Source: ``socket.setblocking``: whether calls wait; the system's socket never blocks."""
-        self._timeout = None if flag else 0.0
+        self._settimeout(None if flag else 0.0)
 
     def getblocking(self) -> bool:
         """Source: ``socket.getblocking``."""
@@ -605,7 +1033,25 @@ class socket:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<green {self._sock!r}>"
+        """Source: ``socket.socket``'s, which says as much."""
+        cls = self.__class__
+        closed = " [closed]" if self._closed else ""
+        text = (
+            f"<{cls.__module__}.{cls.__qualname__}{closed} fd={self.fileno()},"
+            f" family={self.family!s}, type={self.type!s}, proto={self.proto}"
+        )
+        if not closed:
+            for label, get in (("laddr", self.getsockname), ("raddr", self.getpeername)):
+                try:
+                    address = get()
+                except OSError:
+                    continue
+                if address:
+                    text += f", {label}={address}"
+        return text + ">"
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError(f"cannot pickle {self.__class__.__name__!r} object")
 
 
 def socketpair(
@@ -632,6 +1078,102 @@ def fromfd(fd: int, family: int, type: int, proto: int = 0) -> socket:
     return socket(sock=real.fromfd(fd, family, type, proto))
 
 
+if sys.platform == "win32":
+
+    def fromshare(info: bytes) -> socket:
+        """Return the socket that another process has shared.
+
+        Source:
+            ``socket.fromshare``.
+        """
+        return socket(sock=real.fromshare(info))
+
+
+def close(fd: int) -> None:
+    """Close a descriptor by its number; whoever waits on it gets ClosedResource at once.
+
+    Source:
+        ``socket.close``, the function.
+    """
+    try:
+        hub = get_scheduler().hub
+    except RuntimeError:
+        pass
+    else:
+        hub.forget(fd)
+    real.close(fd)
+
+
+@green
+def create_connection(
+    address: Tuple[Optional[str], Union[int, str, None]],
+    timeout: Optional[float] = _GLOBAL_DEFAULT_TIMEOUT,
+    source_address: Optional[Tuple[Any, ...]] = None,
+    *,
+    all_errors: bool = False,
+) -> Green[socket]:
+    """Return a TCP socket connected to *address*, trying all that the host's name means.
+
+    Args:
+        timeout: Of the lookup, of each attempt and of the socket, in seconds; by default what
+            `setdefaulttimeout` has set.
+        source_address: What to bind the socket to, ``(host, port)``.
+        all_errors: Raise the errors of all attempts, as a group, and not only the last.
+
+    Raises:
+        socket.gaierror: The name was not found.
+        OSError: No address could be connected to.
+
+    Source:
+        ``socket.create_connection``.  Differs: the timeout bounds the lookup, too.
+    """
+    host, port = address
+    limit = getdefaulttimeout() if timeout is _GLOBAL_DEFAULT_TIMEOUT else timeout
+    infos = None
+    with move_on_after(limit or inf):
+        infos = yield from getaddrinfo(host, port, 0, SOCK_STREAM)
+    if infos is None:
+        raise _timed_out()
+    errors: List[BaseException] = []
+    try:
+        for family, type, proto, _, sockaddr in infos:
+            try:
+                return (
+                    yield from _attempt(family, type, proto, sockaddr, timeout, source_address)
+                )
+            except OSError as exc:
+                if not all_errors:
+                    errors.clear()
+                errors.append(exc)
+        if not errors:
+            raise OSError("getaddrinfo returns an empty list")
+        raise exception_group("create_connection failed", errors) if all_errors else errors[0]
+    finally:
+        errors.clear()  # they refer to this frame, which refers to them
+
+
+@green
+def _attempt(
+    family: int,
+    type: int,
+    proto: int,
+    sockaddr: Address,
+    timeout: Optional[float],
+    source_address: Optional[Tuple[Any, ...]],
+) -> Green[socket]:
+    sock = socket(family, type, proto)
+    try:
+        if timeout is not _GLOBAL_DEFAULT_TIMEOUT:
+            sock.settimeout(timeout)
+        if source_address:
+            sock.bind(source_address)
+        yield from sock.connect(sockaddr)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
 def create_server(
     address: Tuple[Any, ...],
     *,
@@ -640,24 +1182,94 @@ def create_server(
     reuse_port: bool = False,
     dualstack_ipv6: bool = False,
 ) -> socket:
-    """Return a socket that listens on *address*.  A plain call.
+    """Return a TCP socket that listens on *address*.
+
+    A plain call: a host given by name is looked up in place.
+
+    Args:
+        address: ``(host, port)``.
+        family: AF_INET or AF_INET6.
+        backlog: How many connections may wait to be accepted; by default what the system likes.
+        reuse_port: Set SO_REUSEPORT.
+        dualstack_ipv6: Accept IPv4 as well; needs AF_INET6.
 
     Source:
         ``socket.create_server``.
     """
-    return socket(
-        sock=real.create_server(
-            address,
-            family=family,
-            backlog=backlog,
-            reuse_port=reuse_port,
-            dualstack_ipv6=dualstack_ipv6,
-        )
-    )
+    if reuse_port and not hasattr(real, "SO_REUSEPORT"):
+        raise ValueError("SO_REUSEPORT not supported on this platform")
+    if dualstack_ipv6:
+        if not has_dualstack_ipv6():
+            raise ValueError("dualstack_ipv6 not supported on this platform")
+        if family != AF_INET6:
+            raise ValueError("dualstack_ipv6 requires AF_INET6 family")
+    sock = socket(family, SOCK_STREAM)
+    try:
+        # Where the address of a listener that is gone is free at once, the option would let others
+        # take one that is in use.
+        if os.name not in ("nt", "cygwin"):
+            sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        if reuse_port:
+            sock.setsockopt(SOL_SOCKET, real.SO_REUSEPORT, 1)
+        if family == AF_INET6:
+            sock.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, not dualstack_ipv6)
+        try:
+            sock.bind(address)
+        except OSError as exc:
+            message = f"{exc.strerror} (while attempting to bind on address {address!r})"
+            raise OSError(exc.errno, message) from None
+        sock.listen(backlog)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+if sys.platform != "win32":
+
+    @green
+    def send_fds(
+        sock: socket,
+        buffers: Iterable[Buffer],
+        fds: Iterable[int],
+        flags: int = 0,
+        address: Address = None,
+    ) -> Green[int]:
+        """Send descriptors over a Unix socket, along with *buffers*.
+
+        Source:
+            ``socket.send_fds``, which takes no notice of *flags* and *address*.
+        """
+        rights = (SOL_SOCKET, real.SCM_RIGHTS, array("i", fds))
+        return sock.sendmsg(buffers, [rights], flags, address)
+
+    @green
+    def recv_fds(
+        sock: socket, bufsize: int, maxfds: int, flags: int = 0
+    ) -> Green[Tuple[bytes, List[int], int, Address]]:
+        """Receive data and up to *maxfds* descriptors: ``(data, fds, msg_flags, address)``.
+
+        Source:
+            ``socket.recv_fds``, which takes no notice of *flags*.
+        """
+        fds = array("i")
+        room = real.CMSG_LEN(maxfds * fds.itemsize)
+        data, ancdata, msg_flags, address = yield from sock.recvmsg(bufsize, room, flags)
+        for level, type, content in ancdata:
+            if level == SOL_SOCKET and type == real.SCM_RIGHTS:
+                fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
+        return data, list(fds), msg_flags, address
 
 
 # Which of these wait.
-__green__ = (
+__green__: Tuple[str, ...] = (
+    "create_connection",
+    "getaddrinfo",
+    "getfqdn",
+    "gethostbyaddr",
+    "gethostbyname",
+    "gethostbyname_ex",
+    "getnameinfo",
     "socket.accept",
     "socket.connect",
     "socket.connect_ex",
@@ -667,8 +1279,23 @@ __green__ = (
     "socket.recvfrom_into",
     "socket.send",
     "socket.sendall",
+    "socket.sendfile",
     "socket.sendto",
 )
+if sys.platform != "win32":
+    __green__ += (
+        "recv_fds",
+        "send_fds",
+        "socket.recvmsg",
+        "socket.recvmsg_into",
+        "socket.sendmsg",
+    )
+if hasattr(socket, "sendmsg_afalg"):
+    __green__ += ("socket.sendmsg_afalg",)
+
+__omitted__ = {
+    "SocketType": "it is the base of sockets that block; the class of green ones is socket",
+}
 
 if not TYPE_CHECKING:
     __getattr__ = mirror(globals(), real)

@@ -1,1 +1,31 @@
-"""Sockets made comfortable: streams, listeners, servers."""
+"""The network as streams: connect, listen, serve."""
+
+# stream   bytes both ways, by size, separator and line; TLS
+# happy    which address to try when: pure
+# connect  to a name, to a Unix socket
+# listen   on TCP addresses, Unix sockets, what systemd hands over
+# serve    a greenthread for each connection
+
+from ..errors import IncompleteReadError, LimitOverrunError
+from .connect import ConnectError, ConnectRefused, connect, connect_unix
+from .listen import Listener, Listeners, inherited_listeners, listen, listen_unix
+from .serve import serve
+from .stream import Lines, Stream, Transport
+
+__all__ = [
+    "ConnectError",
+    "ConnectRefused",
+    "IncompleteReadError",
+    "LimitOverrunError",
+    "Lines",
+    "Listener",
+    "Listeners",
+    "Stream",
+    "Transport",
+    "connect",
+    "connect_unix",
+    "inherited_listeners",
+    "listen",
+    "listen_unix",
+    "serve",
+]

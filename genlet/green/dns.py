@@ -1,0 +1,330 @@
+"""Names and addresses: ``getaddrinfo`` and its kin, green.
+
+`genlet.green.socket` re-exports the functions.  What is numeric is answered at once; names are
+looked up by libc, on threads of their own, so /etc/hosts, nsswitch.conf and search lists hold, and
+a slow name server keeps nobody waiting but who asked.  The environment's ``GENLET_RESOLVER``, or
+`set_resolver`, chooses another way.
+"""
+
+from __future__ import annotations
+
+import os
+import socket as real
+from functools import lru_cache
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    List,
+    Optional,
+    Protocol,
+    Tuple,
+    TypeVar,
+    Union,
+)
+
+from ..abc import Green, green
+from ..tpool import ThreadPool
+
+if TYPE_CHECKING:
+    from typing_extensions import ParamSpec
+
+    P = ParamSpec("P")
+
+T = TypeVar("T")
+
+Host = Union[str, bytes, None]
+Port = Union[str, bytes, int, None]
+AddrInfo = Tuple[real.AddressFamily, real.SocketKind, int, str, Tuple[Any, ...]]
+HostEntry = Tuple[str, List[str], List[str]]
+
+__all__ = [
+    "Resolver",
+    "getaddrinfo",
+    "getfqdn",
+    "gethostbyaddr",
+    "gethostbyname",
+    "gethostbyname_ex",
+    "getnameinfo",
+    "set_resolver",
+]
+
+THREADS = 8  # as many lookups at once; further ones queue
+
+# Numeric for the standard library, too: INADDR_ANY and INADDR_BROADCAST.
+WILDCARDS = ("", "<broadcast>")
+
+
+class Resolver(Protocol):
+    """What looks names up.  It is asked only about what is not numeric."""
+
+    def getaddrinfo(
+        self, host: Host, port: Port, family: int, type: int, proto: int, flags: int, /
+    ) -> Green[List[AddrInfo]]:
+        """Do as ``socket.getaddrinfo``."""
+        ...
+
+    def gethostbyname_ex(self, host: str, /) -> Green[HostEntry]:
+        """Do as ``socket.gethostbyname_ex``."""
+        ...
+
+    def gethostbyaddr(self, host: str, /) -> Green[HostEntry]:
+        """Do as ``socket.gethostbyaddr``."""
+        ...
+
+    def getnameinfo(self, sockaddr: Tuple[Any, ...], flags: int, /) -> Green[Tuple[str, str]]:
+        """Do as ``socket.getnameinfo``."""
+        ...
+
+
+class LibcResolver:
+    """Libc's own lookups.
+
+    Args:
+        pool: The threads that make them; None makes them in place.
+    """
+
+    def __init__(self, pool: Optional[ThreadPool]) -> None:
+        self._pool: Optional[ThreadPool] = pool
+
+    def close(self) -> None:
+        """Dismiss the threads; who waits for one still gets its answer."""
+        if self._pool is not None:
+            self._pool.killall()
+
+    @green
+    def _call(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Green[T]:
+        if self._pool is None:
+            return fn(*args, **kwargs)
+        return (yield from self._pool.execute_abandonable(fn, *args, **kwargs))
+
+    @green
+    def getaddrinfo(
+        self, host: Host, port: Port, family: int, type: int, proto: int, flags: int, /
+    ) -> Green[List[AddrInfo]]:
+        return self._call(libc_getaddrinfo, host, port, family, type, proto, flags)
+
+    @green
+    def gethostbyname_ex(self, host: str, /) -> Green[HostEntry]:
+        return self._call(real.gethostbyname_ex, host)
+
+    @green
+    def gethostbyaddr(self, host: str, /) -> Green[HostEntry]:
+        return self._call(real.gethostbyaddr, host)
+
+    @green
+    def getnameinfo(self, sockaddr: Tuple[Any, ...], flags: int, /) -> Green[Tuple[str, str]]:
+        return self._call(real.getnameinfo, sockaddr, flags)
+
+
+def libc_getaddrinfo(
+    host: Host, port: Port, family: int, type: int, proto: int, flags: int
+) -> List[AddrInfo]:
+    """Call ``socket.getaddrinfo``, with a type that holds for every typeshed."""
+    infos: Any = real.getaddrinfo(host, port, family, type, proto, flags)
+    return list(infos)
+
+
+# ---- who is asked ---------------------------------------------------------------------------------
+
+
+def _thread() -> Resolver:
+    return LibcResolver(ThreadPool(THREADS, "genlet-resolver"))
+
+
+def _block() -> Resolver:
+    return LibcResolver(None)
+
+
+def _dnspython() -> Resolver:
+    from ._dnspython import DnspythonResolver
+
+    return DnspythonResolver()
+
+
+RESOLVERS: Dict[str, Callable[[], Resolver]] = {
+    "thread": _thread,
+    "dnspython": _dnspython,
+    "block": _block,
+}
+
+_resolver: Optional[Resolver] = None
+
+
+def set_resolver(resolver: Union[str, Resolver, None] = None) -> None:
+    """Choose who looks names up, in every run of the process, from the next lookup on.
+
+    Args:
+        resolver: ``"thread"``, libc on threads of its own; ``"dnspython"``, which asks the name
+            servers of /etc/resolv.conf over green sockets and needs the extra ``genlet[dns]``;
+            ``"block"``, libc called in place, which holds up the whole run; a `Resolver` of your
+            own; None, what the environment's ``GENLET_RESOLVER`` names, "thread" without it.
+
+    Raises:
+        ValueError: There is no resolver of that name.
+        ImportError: dnspython is not installed.
+
+    Source:
+        gevent ``config.resolver``; eventlet's ``EVENTLET_NO_GREENDNS``.
+    """
+    global _resolver
+    if resolver is None:
+        resolver = os.environ.get("GENLET_RESOLVER") or "thread"
+    if isinstance(resolver, str):
+        make = RESOLVERS.get(resolver)
+        if make is None:
+            raise ValueError(
+                f"no resolver named {resolver!r}; there are {', '.join(RESOLVERS)} (set by"
+                " GENLET_RESOLVER or set_resolver)"
+            )
+        resolver = make()
+    before, _resolver = _resolver, resolver
+    if isinstance(before, LibcResolver) and before is not resolver:
+        before.close()
+
+
+def _asked() -> Resolver:
+    """Return who is asked; what the environment names is made at the first lookup."""
+    if _resolver is None:
+        set_resolver()
+    assert _resolver is not None, "set_resolver has set it"
+    return _resolver
+
+
+# ---- the functions --------------------------------------------------------------------------------
+
+
+@green
+def getaddrinfo(
+    host: Host,
+    port: Port,
+    family: int = 0,
+    type: int = 0,
+    proto: int = 0,
+    flags: int = 0,
+) -> Green[List[AddrInfo]]:
+    """Return the addresses of *host* and *port*, as ``(family, type, proto, canonname, sockaddr)``.
+
+    Numeric hosts and None are answered without waiting.
+
+    Raises:
+        socket.gaierror: There is no such host or service, or nobody could say.
+        UnicodeError: *host* cannot be encoded (IDNA).
+
+    Source:
+        ``socket.getaddrinfo``.
+    """
+    # For what is numeric, or wrong in itself, libc says with AI_NUMERICHOST what it says without.
+    try:
+        return libc_getaddrinfo(host, port, family, type, proto, flags | real.AI_NUMERICHOST)
+    except real.gaierror as exc:
+        if not host or flags & real.AI_NUMERICHOST or exc.errno != real.EAI_NONAME:
+            raise
+    return (yield from _asked().getaddrinfo(host, port, family, type, proto, flags))
+
+
+@green
+def gethostbyname(host: str) -> Green[str]:
+    """Return the first IPv4 address of *host*.
+
+    Raises:
+        socket.gaierror: There is none, or nobody could say.
+
+    Source:
+        ``socket.gethostbyname``.
+    """
+    if is_numeric(host):
+        return real.gethostbyname(host)
+    return (yield from first_address(host, real.AF_INET))
+
+
+@green
+def gethostbyname_ex(host: str) -> Green[HostEntry]:
+    """Return the name of *host*, its aliases and its IPv4 addresses.
+
+    Source:
+        ``socket.gethostbyname_ex``.
+    """
+    if is_numeric(host):
+        return real.gethostbyname_ex(host)
+    return (yield from _asked().gethostbyname_ex(host))
+
+
+@green
+def gethostbyaddr(host: str) -> Green[HostEntry]:
+    """Return the name, the aliases and the addresses of the host with an address or a name.
+
+    Raises:
+        socket.herror: The address has no name.
+        socket.gaierror: *host* is a name without an address.
+
+    Source:
+        ``socket.gethostbyaddr``.
+    """
+    return _asked().gethostbyaddr(host)
+
+
+@green
+def getnameinfo(sockaddr: Tuple[Any, ...], flags: int) -> Green[Tuple[str, str]]:
+    """Return the host and the service of an address, as names or, as *flags* say, as numbers.
+
+    Source:
+        ``socket.getnameinfo``.
+    """
+    if flags & real.NI_NUMERICHOST:  # services are read from a file
+        return real.getnameinfo(sockaddr, flags)
+    return (yield from _asked().getnameinfo(sockaddr, flags))
+
+
+@green
+def getfqdn(name: str = "") -> Green[str]:
+    """Return the full name of a host: the first one with a dot in it.
+
+    Args:
+        name: Empty for this machine.
+
+    Source:
+        ``socket.getfqdn``.
+    """
+    name = name.strip()
+    if name in ("", "0.0.0.0", "::"):
+        name = real.gethostname()
+    try:
+        hostname, aliases, _ = yield from gethostbyaddr(name)
+    except OSError:
+        return name
+    return next((full for full in (hostname, *aliases) if "." in full), hostname)
+
+
+# ---- for sockets ----------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1024)  # asked for every datagram
+def is_numeric(host: Union[str, bytes]) -> bool:
+    """Whether the standard library takes *host* for an address as it stands, or at once refuses."""
+    text = host if isinstance(host, str) else host.decode("latin-1")
+    try:
+        real.inet_pton(real.AF_INET6 if ":" in text else real.AF_INET, text.partition("%")[0])
+    except (OSError, ValueError):
+        return text in WILDCARDS
+    return True
+
+
+def needs_lookup(address: Any) -> bool:
+    """Whether *address*, if it is one of the internet families, names its host."""
+    if not isinstance(address, tuple) or not address:
+        return False
+    host: Any = address[0]  # pyright: ignore[reportUnknownVariableType]
+    return isinstance(host, (str, bytes, bytearray)) and not is_numeric(
+        host if isinstance(host, str) else bytes(host)
+    )
+
+
+@green
+def first_address(host: Union[str, bytes, bytearray], family: int) -> Green[str]:
+    """Return the address of *family* that the standard library's sockets would connect to."""
+    name = bytes(host) if isinstance(host, bytearray) else host
+    infos = yield from getaddrinfo(name, None, family, real.SOCK_DGRAM)
+    address: str = infos[0][4][0]
+    return address

@@ -1,0 +1,206 @@
+"""Opening connections: to a host by name, trying its addresses side by side, or to a Unix socket."""
+
+from __future__ import annotations
+
+import errno
+import socket as real
+from typing import TYPE_CHECKING, Any, List, Optional, Tuple, Union
+
+from ..abc import Green, green
+from ..green.socket import (
+    AF_INET6,
+    AF_UNSPEC,
+    IPPROTO_TCP,
+    SOCK_STREAM,
+    TCP_NODELAY,
+    getaddrinfo,
+    socket,
+)
+from ..kernel import get_scheduler
+from ..queue import Empty, Queue
+from ..taskgroup import TaskGroup
+from .happy import DELAY, Timetable, interleave
+from .stream import Stream
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+__all__ = ["ConnectError", "ConnectRefused", "connect", "connect_unix"]
+
+
+class ConnectError(OSError):
+    """None of the addresses could be connected to.
+
+    ``errno`` is that of the first failure; the text tells of all.
+
+    Attributes:
+        exceptions: One error for each address that was tried, in that order.
+    """
+
+    def __init__(self, number: Optional[int], text: str, exceptions: List[OSError]) -> None:
+        super().__init__(number, text)
+        self.exceptions: List[OSError] = exceptions
+
+
+class ConnectRefused(ConnectError, ConnectionRefusedError):
+    """All of the addresses refused the connection."""
+
+
+@green
+def connect(
+    host: str,
+    port: int,
+    *,
+    tls: Union[None, bool, SSLContext] = None,
+    server_hostname: Optional[str] = None,
+    local_address: Optional[Tuple[str, int]] = None,
+    happy_eyeballs_delay: float = DELAY,
+    family: int = AF_UNSPEC,
+) -> Green[Stream]:
+    """Connect to *port* of *host*.
+
+    The addresses of the host are tried in turn, IPv6 and IPv4 alternately; one that has not answered
+    within *happy_eyeballs_delay* seconds gets a rival.  The first connection made wins, the others
+    are closed.  There is no timeout: put ``fail_after(seconds)`` around it.
+
+    Args:
+        host: A name, or an address in figures.
+        tls: True, or an `ssl.SSLContext`, to secure the connection.
+        server_hostname: Whom the certificate must name; *host* unless given.
+        local_address: (address in figures, port) to connect from; port 0 for any.
+        happy_eyeballs_delay: Seconds; infinity tries one address after the other.
+        family: ``AF_INET`` or ``AF_INET6`` to use addresses of that kind only.
+
+    Raises:
+        ConnectError: No address could be connected to; a ConnectionRefusedError if all refused.
+        gaierror: The name has no address, or could not be looked up.
+        ssl.SSLError: The TLS handshake failed.
+
+    Source:
+        RFC 8305; trio's ``open_tcp_stream``, asyncio's ``open_connection``.
+    """
+    if server_hostname is not None and not tls:
+        raise ValueError("server_hostname is for TLS: pass tls=True or a context too")
+    found = yield from getaddrinfo(host, port, family, SOCK_STREAM)
+    addresses = interleave([(entry[0], entry[4]) for entry in found])
+    sock, address = yield from _race(
+        f"{host}:{port}", addresses, local_address, happy_eyeballs_delay
+    )
+    stream = Stream(sock, address)
+    if not tls:
+        return stream
+    if tls is True:
+        from ..green.ssl import create_default_context
+
+        tls = create_default_context()
+    return (yield from stream.start_tls(tls, server_hostname=server_hostname or host))
+
+
+@green
+def connect_unix(path: Union[str, bytes]) -> Green[Stream]:
+    """Connect to the Unix socket at *path*.
+
+    Raises:
+        FileNotFoundError: There is none.
+        ConnectionRefusedError: Nobody listens on it.
+    """
+    sock = socket(real.AF_UNIX, SOCK_STREAM)
+    try:
+        yield from sock.connect(path)
+    except BaseException:
+        sock.close()
+        raise
+    return Stream(sock, path)
+
+
+Entry = Tuple[int, Any]  # (family, address)
+
+
+class Attempt:
+    """One socket on its way to one address."""
+
+    __slots__ = ("entry", "error", "sock")
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry: Entry = entry
+        self.sock: Optional[socket] = None
+        self.error: Optional[OSError] = None
+
+    @green
+    def run(self, local_address: Optional[Tuple[str, int]], news: Queue[Attempt]) -> Green[None]:
+        """Connect, and report on *news*."""
+        family, address = self.entry
+        try:
+            self.sock = sock = socket(family, SOCK_STREAM)
+            if local_address is not None:
+                sock.bind(local_address)
+            yield from sock.connect(address)
+            # What is sent in one piece is to leave at once: the stream sends in pieces that are whole.
+            sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        except OSError as exc:
+            self.close()
+            self.error = exc
+        news.put_nowait(self)
+
+    def close(self) -> None:
+        if self.sock is not None:
+            self.sock.close()
+
+
+@green
+def _race(
+    target: str, addresses: List[Entry], local_address: Optional[Tuple[str, int]], delay: float
+) -> Green[Tuple[socket, Any]]:
+    """Connect to one of *addresses*: return the socket that was first, and its address."""
+    clock = get_scheduler().clock
+    timetable = Timetable(addresses, delay)
+    attempts: List[Attempt] = []
+    news: Queue[Attempt] = Queue()
+    winner: Optional[Attempt] = None
+    try:
+        with TaskGroup(on_exit="cancel", name=f"connecting to {target}") as group:
+            while winner is None and not timetable.over:
+                entry = timetable.take(clock())
+                if entry is not None:
+                    attempt = Attempt(entry)
+                    attempts.append(attempt)
+                    group.spawn(attempt.run, local_address, news)
+                try:
+                    attempt = yield from news.get(timeout=timetable.pause(clock()))
+                except Empty:
+                    continue
+                if attempt.error is None:
+                    winner = attempt
+                else:
+                    timetable.failed()
+    except BaseException:
+        winner = None
+        raise
+    finally:
+        for attempt in attempts:
+            if attempt is not winner:
+                attempt.close()
+    if winner is None or winner.sock is None:
+        raise _failure(target, attempts)
+    return winner.sock, winner.entry[1]
+
+
+def _failure(target: str, attempts: List[Attempt]) -> ConnectError:
+    """Return the error that tells of all *attempts*."""
+    errors = [attempt.error for attempt in attempts if attempt.error is not None]
+    told = [
+        f"{_in_figures(attempt.entry)}: {attempt.error.strerror or attempt.error}"
+        for attempt in attempts
+        if attempt.error is not None
+    ]
+    number = errors[0].errno if errors else None
+    text = f"cannot connect to {target}: {'; '.join(told) or 'it has no address'}"
+    if all(error.errno == errno.ECONNREFUSED for error in errors):
+        return ConnectRefused(number, text, errors)
+    return ConnectError(number, text, errors)
+
+
+def _in_figures(entry: Entry) -> str:
+    family, address = entry
+    host = f"[{address[0]}]" if family == AF_INET6 else address[0]
+    return f"{host}:{address[1]}"

@@ -1,0 +1,461 @@
+"""A byte stream: reads by size, by separator and by line, sends all or fails, ends politely."""
+
+# What is held
+# ------------
+# What was received and not yet taken is ``_data[_at:]``; `_data` is empty when nothing is.  It is
+# the very bytes of one receive, so that lines are cut out of it without a copy in between, until
+# more must be put behind a remainder: then it becomes a bytearray, which grows in place.
+#
+# Nothing is taken before all of it is there, so a read that is interrupted loses nothing.
+#
+# Sending has no buffer.  ``_refusal`` says why nothing can be sent; while a greenthread sends it
+# says so, and a send that is interrupted leaves it saying that nobody knows how much was sent.
+
+from __future__ import annotations
+
+import errno
+import socket as real
+import warnings
+from typing import TYPE_CHECKING, Any, List, Optional, Protocol, Union, cast
+
+from ..abc import END, End, Green, green
+from ..errors import BusyResource, ClosedResource, IncompleteReadError, LimitOverrunError
+from ..kernel import get_scheduler, move_on_after
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+    from types import TracebackType
+    from typing import Type
+
+    from typing_extensions import Buffer, Self
+
+    from ..green.socket import socket as socket_type
+
+__all__ = ["Lines", "Stream", "Transport"]
+
+CHUNK = 65536  # bytes asked for at a time
+LIMIT = 65536  # bytes before a separator
+ALL = 1 << 24  # bytes up to the end
+LINGER = 1.0  # seconds
+
+# Why nothing can be sent.
+BUSY = "another greenthread sends on it"
+FAILED = (
+    "an earlier send did not complete, and nobody knows how much of it arrived: close the stream"
+)
+ENDED = "its end was sent"
+CLOSED = "it was closed"
+SECURED = "it goes on as the stream that start_tls returned"
+
+
+class Transport(Protocol):
+    """What a stream stands on: a green socket, a TLS socket, or anything that acts like one."""
+
+    def recv(self, bufsize: int, /) -> Green[bytes]: ...
+
+    def sendall(self, data: Buffer, /) -> Green[None]: ...
+
+    def shutdown(self, how: int, /) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Stream:
+    r"""A connection that carries bytes both ways.
+
+    ::
+
+        with (yield from connect("example.org", 80)) as stream:
+            yield from stream.send_all(b"HEAD / HTTP/1.0\r\n\r\n")
+            status = yield from stream.read_line()
+            yield from stream.finish()
+
+    One greenthread may read while another sends; two that read, or two that send, are an error.
+    Leaving the ``with`` block closes the stream at once: `finish` is what says goodbye, and in debug
+    runs a block that has sent something and ends without it warns.
+
+    Args:
+        socket: A green socket, connected, or a `Transport`; the stream owns it from now on.
+        peer: The address at the other end, as ``accept`` gives it.
+
+    Source:
+        trio's ``SocketStream`` and asyncio's ``StreamReader``, in one object.
+    """
+
+    __slots__ = ("__weakref__", "_at", "_data", "_finished", "_refusal", "_sent", "peer", "socket")
+
+    def __init__(self, socket: Transport, peer: Any = None) -> None:
+        # Said to be what it nearly always is; no more than a Transport is asked of it here.
+        self.socket: socket_type = cast("socket_type", socket)
+        self.peer: Any = peer
+        self._data: Union[bytes, bytearray] = b""
+        self._at: int = 0
+        self._refusal: Optional[str] = None
+        self._sent: bool = False
+        self._finished: bool = False
+
+    # ---- receiving ----
+
+    @green
+    def receive(self, max_bytes: int = CHUNK) -> Green[bytes]:
+        """Return what there is, 1 to *max_bytes* bytes, waiting for the first; empty at the end.
+
+        Raises:
+            ConnectionResetError: The peer has reset the connection.
+            BusyResource: Another greenthread reads.
+            ClosedResource: The stream was closed meanwhile.
+        """
+        if max_bytes < 1:
+            raise ValueError(f"max_bytes is 1 or more; got {max_bytes}")
+        if self._data:
+            return self._take(min(self._at + max_bytes, len(self._data)))
+        return (yield from self.socket.recv(max_bytes))
+
+    @green
+    def next(self) -> Green[Union[bytes, End]]:
+        """Return the next bytes, however many have come, or `END`."""
+        data = yield from self.receive()
+        return data or END
+
+    @green
+    def read_exactly(self, size: int) -> Green[bytes]:
+        """Return the next *size* bytes.
+
+        Raises:
+            IncompleteReadError: The stream ended before that; ``partial`` is what there was.
+        """
+        if size < 0:
+            raise ValueError(f"size is 0 or more; got {size}")
+        while True:
+            missing = size - (len(self._data) - self._at)
+            if missing <= 0:
+                return self._take(self._at + size) if size else b""
+            chunk = yield from self.socket.recv(CHUNK)
+            if not chunk:
+                raise IncompleteReadError(self._take(len(self._data)), size)
+            if len(chunk) == size and not self._data:
+                return chunk
+            self._hold(chunk)
+
+    @green
+    def read_until(self, separator: bytes, limit: int = LIMIT) -> Green[bytes]:
+        """Return the bytes up to and with *separator*.
+
+        Args:
+            limit: How many bytes may come before the separator.
+
+        Raises:
+            IncompleteReadError: The stream ended before that; ``partial`` is what there was.
+            LimitOverrunError: More than *limit* bytes came first; they are still to be read.
+
+        Source:
+            ``asyncio.StreamReader.readuntil``; there the limit belongs to the reader.
+        """
+        return self._read_until(separator, limit, False)
+
+    @green
+    def read_line(self, limit: int = LIMIT) -> Green[bytes]:
+        r"""Return the next line, with its ``\n``; empty at the end.
+
+        A last line that the stream ends without a ``\n`` is returned as it is.
+
+        Raises:
+            LimitOverrunError: The line is longer than *limit* bytes; they are still to be read.
+
+        Source:
+            ``io.IOBase.readline``.
+        """
+        return self._read_until(b"\n", limit, True)
+
+    @green
+    def _read_until(self, separator: bytes, limit: int, at_end: bool) -> Green[bytes]:
+        """Return the bytes with *separator*, or if *at_end* all there are at the end."""
+        if not separator:
+            raise ValueError("the separator is empty")
+        scanned = self._at
+        while True:
+            found = self._data.find(separator, scanned)
+            if found >= 0:
+                harmless = found - self._at
+                if harmless > limit:
+                    break
+                return self._take(found + len(separator))
+            held = len(self._data) - self._at
+            harmless = held + 1 - len(separator)
+            if harmless > limit:
+                break
+            chunk = yield from self.socket.recv(CHUNK)
+            if not chunk:
+                rest = self._take(len(self._data))
+                if at_end:
+                    return rest
+                raise IncompleteReadError(rest, None)
+            self._hold(chunk)
+            # Now `_at` is 0.  The separator may lie across the seam.
+            scanned = max(0, harmless)
+        raise LimitOverrunError(
+            f"no {separator!r} within limit={limit} bytes: pass a greater limit, or hang up",
+            harmless,
+        )
+
+    def lines(self, limit: int = LIMIT) -> Lines:
+        """Return the lines that are still to come, as a source with ``next()``."""
+        return Lines(self, limit)
+
+    @green
+    def read_all(self, limit: int = ALL) -> Green[bytes]:
+        """Return everything up to the end of the stream.
+
+        Args:
+            limit: The most bytes: a peer that goes on for ever must not fill the memory.
+
+        Raises:
+            LimitOverrunError: There are more than *limit* bytes; they are still to be read.
+        """
+        while len(self._data) - self._at <= limit:
+            chunk = yield from self.socket.recv(CHUNK)
+            if not chunk:
+                return self._take(len(self._data))
+            self._hold(chunk)
+        raise LimitOverrunError(
+            f"the stream has more than limit={limit} bytes: pass a greater limit, or read it in parts",
+            self.buffered,
+        )
+
+    def unread(self, data: bytes) -> None:
+        """Put *data* in front of what will be read next: for code that has to look before it reads."""
+        if data:
+            self._data = b"".join((data, self._data[self._at :]))
+            self._at = 0
+
+    @property
+    def buffered(self) -> int:
+        """How many bytes were received and not read: they are returned without waiting."""
+        return len(self._data) - self._at
+
+    def _hold(self, chunk: bytes) -> None:
+        """Put *chunk* behind what is held."""
+        data = self._data
+        if not data:
+            self._data = chunk
+        elif isinstance(data, bytearray):
+            if self._at:
+                del data[: self._at]
+            data += chunk
+        else:
+            self._data = bytearray(data[self._at :])
+            self._data += chunk
+        self._at = 0
+
+    def _take(self, end: int) -> bytes:
+        """Take what is held up to the index *end*."""
+        data = self._data
+        start = self._at
+        if end < len(data):
+            self._at = end
+            return bytes(data[start:end])
+        self._data = b""
+        self._at = 0
+        return bytes(data[start:] if start else data)
+
+    # ---- sending ----
+
+    @green
+    def send_all(self, *parts: Buffer) -> Green[None]:
+        """Send *parts*, one after the other, as if they were one.
+
+        It waits while the peer does not keep up: there is no buffer that could grow.
+
+        Raises:
+            BrokenPipeError, ConnectionResetError: The peer does not take it.
+            BrokenPipeError: An earlier send was interrupted or failed: nobody knows how much of it
+                the peer has, so nothing can follow it.  Or the end was sent.
+            BusyResource: Another greenthread sends.
+            ClosedResource: The stream was closed.
+        """
+        if self._refusal is not None:
+            raise self._refused()
+        self._refusal = BUSY
+        self._sent = True
+        try:
+            # Joining costs a copy; a system call for each part, or a packet, costs more.
+            yield from self.socket.sendall(parts[0] if len(parts) == 1 else b"".join(parts))
+        except BaseException:
+            if self._refusal is BUSY:
+                self._refusal = FAILED
+            raise
+        if self._refusal is BUSY:
+            self._refusal = None
+
+    @green
+    def send_eof(self) -> Green[None]:
+        """Tell the peer that nothing more is sent; what it sends can still be read.
+
+        Raises:
+            OSError: EOPNOTSUPP: a TLS stream ends on both sides at once, by `finish`.
+        """
+        if self._refusal is ENDED:
+            return
+        if self._refusal is not None:
+            raise self._refused()
+        yield from ()
+        if hasattr(self.socket, "unwrap"):
+            raise OSError(errno.EOPNOTSUPP, "TLS cannot end on one side only: finish() the stream")
+        self.socket.shutdown(real.SHUT_WR)
+        self._refusal = ENDED
+
+    def _refused(self) -> Exception:
+        text = f"nothing can be sent on {self!r}: {self._refusal}"
+        if self._refusal is BUSY:
+            return BusyResource(text)
+        if self._refusal in (CLOSED, SECURED):
+            return ClosedResource(text)
+        return BrokenPipeError(errno.EPIPE, text)
+
+    # ---- TLS ----
+
+    @green
+    def start_tls(
+        self,
+        context: SSLContext,
+        *,
+        server_hostname: Optional[str] = None,
+        server_side: bool = False,
+    ) -> Green[Stream]:
+        """Secure the connection, and return the stream on which it goes on; this one ends.
+
+        Args:
+            context: A context of `genlet.green.ssl` or of the standard library.
+            server_hostname: Whom the server's certificate must name.
+            server_side: This is the server's side.
+
+        Raises:
+            RuntimeError: Bytes were received before and not read.  They came in plain text, from
+                anybody, and would pass for secured ones: a peer that sends so is to be hung up on.
+            ssl.SSLError: The handshake failed; the connection is closed.
+        """
+        if self._data:
+            raise RuntimeError(
+                f"{self.buffered} bytes came in plain text after the request to start TLS: nobody"
+                " knows who sent them; close the stream"
+            )
+        if self._refusal is not None:
+            raise self._refused()
+        from ..green.ssl import wrap_socket
+
+        sock = wrap_socket(
+            self.socket,
+            context,
+            server_side=server_side,
+            server_hostname=server_hostname,
+        )
+        self._refusal = SECURED
+        secured = Stream(sock, self.peer)
+        try:
+            yield from sock.do_handshake()
+        except BaseException:
+            secured.close()
+            raise
+        return secured
+
+    # ---- ending ----
+
+    @green
+    def finish(self, linger: float = LINGER) -> Green[None]:
+        """End the stream politely, and close it; of a closed one, nothing.
+
+        In TLS this says so to the peer, which otherwise cannot tell an end from an attack.  Then the
+        end is sent, and what the peer still sends is thrown away until it closes too: a socket that
+        is closed with something unread resets the connection, which may destroy what was sent last.
+        A peer that has gone already is no error.
+
+        Args:
+            linger: Seconds to wait for the peer, at the most.
+
+        Raises:
+            BrokenPipeError: An earlier send failed.
+            BusyResource: Another greenthread sends, or reads; the stream is closed.
+        """
+        if self._refusal is CLOSED:
+            return
+        with self:
+            if self._refusal not in (None, ENDED):
+                raise self._refused()
+            self._finished = True
+            unwrap = getattr(self.socket, "unwrap", None)
+            with move_on_after(linger):
+                try:
+                    if unwrap is not None:
+                        yield from unwrap()
+                    else:
+                        yield from self.send_eof()
+                        while (yield from self.socket.recv(CHUNK)):
+                            pass
+                except OSError:
+                    pass
+
+    def close(self) -> None:
+        """Close the stream at once; whoever waits on it gets ClosedResource.
+
+        What was sent is delivered, if the peer reads on and nothing that it sent is left unread; to
+        be sure, and to say goodbye in TLS, `finish` it.
+        """
+        self._refusal = CLOSED
+        self._data = b""
+        self._at = 0
+        self.socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: Optional[Type[BaseException]],
+        exc: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        if exc is None and self._sent and not self._finished and self._refusal is not CLOSED:
+            self._warn_unfinished()
+        self.close()
+
+    def _warn_unfinished(self) -> None:
+        try:
+            debug = get_scheduler().debug
+        except RuntimeError:
+            return
+        if debug:
+            warnings.warn(
+                f"{self!r} has sent something and is closed without a goodbye: end the block with"
+                " 'yield from stream.finish()'",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
+    def __repr__(self) -> str:
+        return f"<Stream {self.socket!r}>"
+
+
+class Lines:
+    """The lines of a stream."""
+
+    __slots__ = ("_limit", "_stream")
+
+    def __init__(self, stream: Stream, limit: int) -> None:
+        self._stream: Stream = stream
+        self._limit: int = limit
+
+    @green
+    def next(self) -> Green[Union[bytes, End]]:
+        """Return the next line, as `Stream.read_line` does, or `END`."""
+        line = yield from self._stream.read_line(self._limit)
+        return line or END
+
+    @green
+    def collect(self) -> Green[List[bytes]]:
+        """Return all lines that are still to come."""
+        lines: List[bytes] = []
+        while True:
+            line = yield from self.next()
+            if line is END:
+                return lines
+            lines.append(line)

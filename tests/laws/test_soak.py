@@ -1,0 +1,21 @@
+"""The churn of soak.py, for a short while."""
+
+from __future__ import annotations
+
+import pytest
+
+import genlet
+from genlet.kernel import available_hubs
+from tests.laws.soak import soak
+
+
+@pytest.mark.parametrize("hub", available_hubs())
+def test_connections_that_come_and_go_with_random_kills_leave_nothing(hub: str) -> None:
+    """No descriptor leaks, no event goes to the wrong owner, whatever is killed or closed when."""
+    genlet.use_hub(hub)
+    try:
+        report = soak(seed=1, go_on=lambda connections: connections < 700)
+    finally:
+        genlet.use_hub(None)
+    assert report.kills > 50
+    assert report.closings > 5
