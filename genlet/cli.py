@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, Callable, List, Optional, Sequence, cast
+from typing import TYPE_CHECKING, Callable, List, Optional, Sequence, Tuple, cast
 
 from ._version import __version__
 from .abc import Green
@@ -99,6 +99,28 @@ def _parser() -> argparse.ArgumentParser:
         "args", nargs=argparse.REMAINDER, metavar="ARGS", help="what it finds in sys.argv"
     )
 
+    lint = add("lint", _lint, "find green calls without 'yield from', and their kin, in sources")
+    lint.add_argument("paths", nargs="+", metavar="PATH", help="a file, or a folder of them")
+    for option, text in (("select", "report only"), ("ignore", "do not report")):
+        lint.add_argument(
+            f"--{option}",
+            type=_codes,
+            default=(),
+            metavar="CODES",
+            help=f"{text} these: GL101,GL3 means GL101 and all that begin with GL3",
+        )
+    lint.add_argument(
+        "--format",
+        choices=("text", "json", "github"),
+        default="text",
+        help="for people, for programs, or as annotations of a GitHub workflow (%(default)s)",
+    )
+    lint.add_argument(
+        "--guess",
+        action="store_true",
+        help="report a dropped call also if only the name of the method says that it is green",
+    )
+
     add("hubs", _hubs, "list the hubs of this platform, and mark the one a run takes")
     add("version", _version, "print the version of genlet and of what it runs on")
     return parser
@@ -117,6 +139,16 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"wanted a whole number, 1 or more; got {text!r}")
     return number
+
+
+def _codes(text: str) -> Tuple[str, ...]:
+    from .lint import CODES
+
+    codes = tuple(text.replace(",", " ").split())
+    for code in codes:
+        if not any(known.startswith(code) for known in CODES):
+            raise argparse.ArgumentTypeError(f"no code begins with {code!r}")
+    return codes
 
 
 def _hub(name: Optional[str]) -> str:
@@ -234,7 +266,13 @@ def _load_file(path: str, arguments: List[str]) -> object:
     module = ModuleType(PROGRAM)
     module.__file__ = path
     sys.modules[PROGRAM] = module
-    exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
+    if os.environ.get("GENLET_DEBUG"):
+        from .lint.hook import to_code
+
+        code = to_code(source, path)
+    else:
+        code = compile(source, path, "exec", dont_inherit=True)
+    exec(code, module.__dict__)
     return module
 
 
@@ -290,6 +328,26 @@ def _of_the_program(traceback: Optional[TracebackType]) -> Optional[TracebackTyp
             return shown
         shown = shown.tb_next
     return traceback
+
+
+# ---- lint ----------------------------------------------------------------------------------------
+
+
+def _lint(args: argparse.Namespace) -> int:
+    """Check sources: 0 clean, 1 something was found, 2 something is no Python or is not there."""
+    from . import lint
+
+    paths: List[str] = args.paths
+    select: Tuple[str, ...] = args.select
+    ignore: Tuple[str, ...] = args.ignore
+    try:
+        found = lint.check_paths(paths, select=select, ignore=ignore, guess=args.guess)
+    except OSError as exc:
+        raise UsageError(f"cannot read {exc.filename!r}: {exc.strerror}") from None
+    sys.stdout.write(lint.FORMATS[args.format](found))
+    if any(one.code == "GL002" for one in found):
+        return USAGE
+    return FAILED if found else 0
 
 
 # ---- hubs and version ----------------------------------------------------------------------------

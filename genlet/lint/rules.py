@@ -1,0 +1,83 @@
+"""The rules, by the nodes they look at, and the walk that asks them."""
+
+# A rule looks at one node and reports what is surely wrong with it; what it is not sure of it passes
+# over in silence.
+
+from __future__ import annotations
+
+import ast
+from typing import Callable, Dict, List, Sequence, Set, Tuple, Type, cast
+
+from . import stalling, structure, undriven
+from .findings import Finding
+from .names import Module, Scope
+from .place import Place
+
+__all__ = ["check"]
+
+Rule = Callable[[Place, ast.AST], None]
+
+
+def _rules(table: Sequence[Tuple[Type[ast.AST], object]]) -> Dict[type, List[Rule]]:
+    found: Dict[type, List[Rule]] = {}
+    for kind, rule in table:
+        found.setdefault(kind, []).append(cast(Rule, rule))  # each takes a node of its kind
+    return found
+
+
+RULES: Dict[type, List[Rule]] = _rules(
+    [
+        (ast.Expr, undriven.dropped),
+        (ast.Assign, undriven.assigned),
+        (ast.AnnAssign, undriven.assigned),
+        (ast.Assign, undriven.stored),
+        (ast.AnnAssign, undriven.stored),
+        (ast.AugAssign, undriven.stored),
+        (ast.Yield, undriven.yielded),
+        (ast.If, undriven.tested),
+        (ast.While, undriven.tested),
+        (ast.Assert, undriven.tested),
+        (ast.IfExp, undriven.tested),
+        (ast.comprehension, undriven.filtered),
+        (ast.UnaryOp, undriven.negated),
+        (ast.BoolOp, undriven.joined),
+        (ast.Compare, undriven.compared),
+        (ast.For, undriven.looped),
+        (ast.Starred, undriven.starred),
+        (ast.Return, undriven.handed_back),
+        (ast.Attribute, undriven.asked),
+        (ast.Subscript, undriven.subscripted),
+        (ast.BinOp, undriven.computed),
+        (ast.FormattedValue, undriven.formatted),
+        (ast.With, undriven.entered),
+        (ast.Await, undriven.awaited),
+        (ast.Call, undriven.passed),
+        (ast.Call, stalling.blocks),
+        (ast.YieldFrom, structure.drove),
+    ]
+)
+
+
+def check(module: Module, path: str, guess: bool) -> List[Finding]:
+    """Return what is wrong in *module*, in the order of its lines."""
+    findings: List[Finding] = []
+    _check_scope(module.scope, findings, path, guess, {})
+    found: Set[Finding] = set(findings)
+    return sorted(found)
+
+
+def _check_scope(
+    scope: Scope, findings: List[Finding], path: str, guess: bool, carriers: Dict[int, str]
+) -> None:
+    place = Place(scope, findings, path, guess)
+    place.carriers = carriers
+    if scope.function is not None:
+        structure.declared_green(place, scope.function)
+    for node, statement in scope.nodes:
+        place.statement = statement
+        for rule in RULES.get(node.__class__, ()):
+            rule(place, node)
+    if scope.drives and scope.function is not None:
+        structure.endings(place, scope.function.node.body)
+    for inner in scope.inner():
+        _check_scope(inner, findings, path, guess, carriers if inner.kind == "lambda" else {})

@@ -1,0 +1,80 @@
+"""Rules: calls in green functions that stop every greenthread of the run, GL301 to GL306."""
+
+from __future__ import annotations
+
+import ast
+from typing import Dict, cast
+
+from .blocking import blocking
+from .colours import returned, shape_of
+from .names import Module, Scope, last_name
+from .place import Place, words
+from .shapes import External, Undriven
+
+
+def is_green(scope: Scope) -> bool:
+    """Whether the code of *scope* runs in a greenthread."""
+    function = scope.function
+    if function is None:
+        return False
+    return isinstance(returned(function), Undriven) or (
+        bool(scope.drives)
+        and any(isinstance(shape_of(one.value, scope), Undriven) for one in scope.drives)
+    )
+
+
+def blocks(place: Place, node: ast.Call) -> None:
+    """GL301 to GL306: a call in green code that stops every greenthread."""
+    function = place.shape(node.func)
+    if not isinstance(function, External):
+        return
+    found = blocking(function.name)
+    if found is None or not is_green(place.scope) or _is_at_once(node, function.name):
+        return
+    if place.scope.module.name.startswith("genlet.green."):
+        return  # where blocking calls are made green
+    code, instead = found
+    if function.name.startswith("socket.socket.") and _is_nonblocking(place.scope.module):
+        return
+    place.report(
+        node,
+        code,
+        f"{words(node)} blocks every greenthread of the run: write '{instead}'"
+        if "'" not in instead
+        else f"{words(node)} blocks every greenthread of the run: use {instead}",
+    )
+
+
+# By method: which positional argument is the timeout, or says whether to block.
+TIMEOUTS: Dict[str, int] = {
+    **dict.fromkeys(("acquire", "get", "wait", "join", "poll"), 0),
+    **dict.fromkeys(("put", "sigtimedwait"), 1),
+    "control": 2,
+    "select": 3,
+}
+
+
+def _is_at_once(node: ast.Call, name: str) -> bool:
+    """Whether its arguments say that it is not to wait."""
+    for one in node.keywords:
+        if one.arg in ("block", "blocking", "timeout") and _is_false(one.value):
+            return True
+    last = name.rpartition(".")[2]
+    index = TIMEOUTS.get(last, -1)
+    if name.startswith("os.wait"):
+        return any("WNOHANG" in ast.unparse(arg) for arg in node.args)
+    return 0 <= index < len(node.args) and _is_false(node.args[index])
+
+
+def _is_false(arg: ast.expr) -> bool:
+    """Whether it is 0 or False."""
+    return isinstance(arg, ast.Constant) and arg.value is not None and not arg.value
+
+
+def _is_nonblocking(module: Module) -> bool:
+    """Whether the module sets sockets to not block: it then knows what it does."""
+    for node in ast.walk(module.tree):
+        told = isinstance(node, ast.Call) and last_name(node) in ("setblocking", "settimeout")
+        if told and _is_false(next(iter(cast(ast.Call, node).args), ast.Constant(None))):
+            return True
+    return False
