@@ -1,0 +1,78 @@
+"""The table of what is compared."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Mapping, NamedTuple, Tuple
+
+LIBRARIES: Tuple[str, ...] = (
+    "genlet", "asyncio", "uvloop", "gevent", "eventlet", "trio", "curio", "raw",
+)  # fmt: skip
+
+
+class Job(NamedTuple):
+    """One job that every library does in its own way, in ``comparisons/<folder>/with_<library>.py``.
+
+    Attributes:
+        folder: Where the programs lie.
+        title: What is done, for the tables.
+        unit: Of the figure quoted.
+        kind: ``loop`` times itself; ``server`` is put under load; ``import`` is only imported.
+        sizes: What to run it with: the program's argument, or the load's.
+        quick: The same for ``--quick``.
+        options: Of a server and its load: ``tls``, ``size`` of a message, ``active`` connections.
+        load: What the load generator does: ``echo``, ``churn`` or ``udp``.
+    """
+
+    folder: str
+    title: str
+    unit: str
+    kind: str
+    sizes: Tuple[int, ...]
+    quick: Tuple[int, ...]
+    options: Mapping[str, int] = MappingProxyType({})
+    load: str = "echo"
+
+    def suits(self, library: str) -> bool:
+        """Whether *library* can do it; the raw loop knows no TLS."""
+        return not (library == "raw" and self.options.get("tls"))
+
+    @property
+    def name(self) -> str:
+        """What the results are filed under."""
+        parts = [self.folder, *(f"{key}{value}" for key, value in sorted(self.options.items()))]
+        return "-".join(parts if self.load != "churn" else [*parts, self.load])
+
+
+JOBS: Tuple[Job, ...] = (
+    Job("switch", "one sleep(0), 100 at a time", "µs", "loop", (400_000,), (20_000,)),
+    Job("spawn", "spawn, end, wait; 100 at a time", "µs", "loop", (100_000,), (5_000,)),
+    Job("queue", "hand an item over through Queue(1)", "µs", "loop", (100_000,), (5_000,)),
+    Job("semaphore", "pass Semaphore(1) on among 10", "µs", "loop", (100_000,), (5_000,)),
+    Job("group", "a task group of 10 children", "µs", "loop", (8_000,), (500,)),
+    Job("timeout", "a timeout around nothing", "µs", "loop", (200_000,), (10_000,)),
+    Job("cancel", "cancel one that sleeps, and wait", "µs", "loop", (50_000,), (2_000,)),
+    Job(
+        "timers", "a timeout around a switch, beside N that sleep", "µs", "loop",
+        (10, 1_000, 100_000, 1_000_000), (10, 1_000),
+    ),
+    Job(
+        "memory", "one that sleeps, of N", "bytes", "loop",
+        (10_000, 100_000, 1_000_000), (10_000,),
+    ),
+    Job("deep", "one switch below 50 levels of delegation", "µs", "loop", (50_000,), (2_000,)),
+    Job("offload", "a call on a worker thread", "µs", "loop", (10_000,), (500,)),
+    Job("subprocess", "run echo and read it, 20 at a time", "µs", "loop", (300,), (20,)),
+    Job("noop", "run a main that does nothing", "µs", "loop", (2_000,), (100,)),
+    Job("import", "import the library", "ms", "import", (1,), (1,)),
+    Job("echo", "echo", "CPU µs", "server", (1, 100, 1_000, 10_000), (10,), {"size": 64}),
+    Job("echo", "echo", "CPU µs", "server", (100,), (), {"size": 4096}),
+    Job("echo", "echo", "CPU µs", "server", (100,), (), {"size": 1 << 20}),
+    Job("echo", "echo, 100 of them active", "CPU µs", "server", (10_000,), (),
+        {"active": 100, "size": 64}),
+    Job("echo", "echo over TLS", "CPU µs", "server", (100,), (10,), {"size": 64, "tls": 1}),
+    Job("echo", "echo over TLS", "CPU µs", "server", (10,), (), {"size": 1 << 20, "tls": 1}),
+    Job("echo", "connect, one echo, close", "CPU µs", "server", (50,), (5,), {"size": 64}, "churn"),
+    Job("proxy", "relay an echo", "CPU µs", "server", (100,), (10,), {"size": 64}),
+    Job("udp", "echo a datagram", "CPU µs", "server", (50,), (5,), {"size": 64}, "udp"),
+)  # fmt: skip

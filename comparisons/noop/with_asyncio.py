@@ -1,0 +1,17 @@
+"""Runs of a main that does nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from comparisons.harness.measured import measured, size
+
+
+async def one() -> int:
+    return 1
+
+
+started = time.perf_counter()
+done = sum(asyncio.run(one()) for _ in range(size()))
+measured(size(), time.perf_counter() - started, done)

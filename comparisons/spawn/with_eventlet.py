@@ -1,0 +1,24 @@
+"""Greenthreads that end at once, a hundred at a time."""
+
+from __future__ import annotations
+
+import time
+
+import eventlet
+
+from comparisons.harness.measured import measured, size
+
+BATCH = 100
+
+
+def one() -> int:
+    return 1
+
+
+done = 0
+started = time.perf_counter()
+for _ in range(size() // BATCH):
+    greenthreads = [eventlet.spawn(one) for _ in range(BATCH)]
+    for gt in greenthreads:
+        done += gt.wait()
+measured(done, time.perf_counter() - started, done)

@@ -1,0 +1,28 @@
+"""Greenthreads that end at once, a hundred at a time."""
+
+from __future__ import annotations
+
+import time
+
+import genlet
+from comparisons.harness.measured import measured, size
+
+BATCH = 100
+
+
+def one() -> genlet.Green[int]:
+    yield from ()
+    return 1
+
+
+def main() -> genlet.Green:
+    done = 0
+    started = time.perf_counter()
+    for _ in range(size() // BATCH):
+        greenthreads = [genlet.spawn(one) for _ in range(BATCH)]
+        for gt in greenthreads:
+            done += yield from gt.wait()
+    measured(done, time.perf_counter() - started, done)
+
+
+genlet.run(main)

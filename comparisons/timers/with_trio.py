@@ -1,0 +1,27 @@
+"""A timeout around a switch, beside N that sleep."""
+
+from __future__ import annotations
+
+import time
+
+import trio
+
+from comparisons.harness.measured import finished, measured, size
+
+TURNS = 5_000
+
+
+async def main() -> None:
+    async with trio.open_nursery() as nursery:
+        for number in range(size()):
+            nursery.start_soon(trio.sleep, 1000 + number % 1000)
+        await trio.sleep(0)
+        started = time.perf_counter()
+        for _ in range(TURNS):
+            with trio.move_on_after(5):
+                await trio.sleep(0)
+        measured(TURNS, time.perf_counter() - started, TURNS)
+        finished()
+
+
+trio.run(main)
