@@ -69,7 +69,7 @@ class PropagateError(Exception):
 
     def __init__(self, key: Any, exc: BaseException) -> None:
         super().__init__(key, exc)  # which is also what it is pickled as
-        self.__cause__ = exc
+        self.__cause__: Optional[BaseException] = exc
         self.key: Any = key
         self.exc: BaseException = exc
 

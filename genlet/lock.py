@@ -75,7 +75,7 @@ class Lock(Semaphore):
         if not self.counter:
             return False
         self.owner = gt
-        self.counter = 0
+        self.counter: int = 0
         return True
 
     def __repr__(self) -> str:

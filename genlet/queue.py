@@ -395,7 +395,7 @@ class PriorityQueue(Queue[T]):
     """
 
     def _init(self, maxsize: Optional[int]) -> None:
-        self.queue = []
+        self.queue: Any = []
 
     def _put(self, item: T) -> None:
         heap = self.queue
@@ -419,7 +419,7 @@ class LifoQueue(Queue[T]):
     """
 
     def _init(self, maxsize: Optional[int]) -> None:
-        self.queue = []
+        self.queue: Any = []
 
     def _get(self) -> T:
         item: T = self.queue.pop()

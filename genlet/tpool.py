@@ -32,6 +32,7 @@ from typing import (
     Any,
     Callable,
     Dict,
+    Final,
     Generic,
     Iterator,
     List,
@@ -257,7 +258,7 @@ class FromThread(threading.local):
         return door
 
 
-from_thread = FromThread()
+from_thread: FromThread = FromThread()
 
 
 # ---- the threads ----------------------------------------------------------------------------------
@@ -275,9 +276,9 @@ class Worker:
     def __init__(self, pool: ThreadPool, job: AnyJob, name: str) -> None:
         self.pool: ThreadPool = pool
         self.job: Optional[AnyJob] = job
-        self.bell = threading.Lock()
+        self.bell: threading.Lock = threading.Lock()
         self.bell.acquire()
-        self.thread = threading.Thread(target=self._main, name=name, daemon=True)
+        self.thread: threading.Thread = threading.Thread(target=self._main, name=name, daemon=True)
 
     def _main(self) -> None:
         while self.job is not None:
@@ -512,12 +513,12 @@ if hasattr(os, "register_at_fork"):
 
 _pool = ThreadPool(_default_size())
 
-execute = _pool.execute
-execute_abandonable = _pool.execute_abandonable
-set_num_threads = _pool.set_num_threads
-get_num_threads = _pool.get_num_threads
-statistics = _pool.statistics
-killall = _pool.killall
+execute: Final = _pool.execute
+execute_abandonable: Final = _pool.execute_abandonable
+set_num_threads: Final = _pool.set_num_threads
+get_num_threads: Final = _pool.get_num_threads
+statistics: Final = _pool.statistics
+killall: Final = _pool.killall
 
 
 # ---- objects whose methods block ------------------------------------------------------------------

@@ -51,9 +51,12 @@ def exit() -> NoReturn:
 _JOIN = "use genlet.green.threading.Thread, which can be joined"
 _OLD = "its name of long ago: use "
 
-__green__ = ("RLock.acquire", "RLock.hold")  # and those of what `allocate_lock` makes
+__green__: Tuple[str, ...] = (
+    "RLock.acquire",
+    "RLock.hold",
+)  # and those of what `allocate_lock` makes
 
-__omitted__ = {
+__omitted__: Dict[str, str] = {
     "allocate": _OLD + "allocate_lock",
     "daemon_threads_allowed": _JOIN,
     "exit_thread": _OLD + "exit",

@@ -22,7 +22,7 @@ from io import BytesIO as BytesIO
 from io import IncrementalNewlineDecoder as IncrementalNewlineDecoder
 from io import StringIO as StringIO
 from io import UnsupportedOperation as UnsupportedOperation
-from typing import TYPE_CHECKING, Optional, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Dict, Optional, Tuple, TypeVar, Union, overload
 
 from ..errors import IncompleteReadError as IncompleteReadError
 from ..errors import LimitOverrunError as LimitOverrunError
@@ -172,7 +172,7 @@ for _class in (
 _READS = ("next", "readline", "readlines")
 _WRITES = ("flush", "write", "writelines")
 _TAKES = ("peek", "read", "read1", "readexactly", "readinto", "readinto1", "readuntil")
-__green__ = (
+__green__: Tuple[str, ...] = (
     *(f"{c}.{m}" for c in ("RawIOBase", "FileIO", "SocketIO") for m in ("finish", "read")),
     *(f"{c}.{m}" for c in ("RawIOBase", "FileIO", "SocketIO") for m in ("readall", "readinto")),
     *(f"{c}.{m}" for c in ("RawIOBase", "FileIO", "SocketIO") for m in ("write", "writelines")),
@@ -187,7 +187,7 @@ _AHEAD = "what was read ahead or not written yet would be lost: use the raw file
 _READ_ONLY = "a reader writes nothing: a BufferedWriter or BufferedRWPair does"
 _WRITE_ONLY = "a writer reads nothing: a BufferedReader or BufferedRWPair does"
 
-__omitted__ = {
+__omitted__: Dict[str, str] = {
     "BufferedIOBase": "it would have no instances: BufferedReader and BufferedWriter are IOBase",
     "TextIOBase": "it would have no instances: TextIOWrapper is an IOBase",
     "BufferedRandom": "a regular file never waits: use the standard library's, in tpool.execute if"

@@ -40,6 +40,7 @@ from os import urandom as urandom
 from typing import (
     TYPE_CHECKING,
     Callable,
+    Dict,
     Optional,
     Sequence,
     Tuple,
@@ -421,11 +422,11 @@ _GREEN = (
     "writev",
 )
 # Which of these wait.
-__green__ = tuple(name for name in _GREEN if hasattr(real, name))
+__green__: Tuple[str, ...] = tuple(name for name in _GREEN if hasattr(real, name))
 
 _WAITS = "it waits for the process in the system: use genlet.green.subprocess"
 
-__omitted__ = {
+__omitted__: Dict[str, str] = {
     "system": _WAITS,
     "popen": _WAITS,
     **{f"spawn{how}{env}": _WAITS for how in ("l", "v", "lp", "vp") for env in ("", "e")},

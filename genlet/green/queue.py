@@ -8,7 +8,7 @@ from __future__ import annotations
 import queue as real
 from queue import Empty as Empty
 from queue import Full as Full
-from typing import TYPE_CHECKING, Generic, Optional, TypeVar
+from typing import TYPE_CHECKING, Generic, Optional, Tuple, TypeVar
 
 from .. import queue as base
 from ..abc import Green, Op, green
@@ -124,7 +124,7 @@ def _check(block: bool, timeout: Optional[float]) -> None:
         raise ValueError("'timeout' must be a non-negative number")
 
 
-__green__ = (
+__green__: Tuple[str, ...] = (
     "LifoQueue.collect",
     "LifoQueue.get",
     "LifoQueue.join",

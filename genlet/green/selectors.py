@@ -203,7 +203,7 @@ if sys.platform == "linux":
             selector = real.EpollSelector()
             super().__init__(selector, selector.fileno())
 
-    DefaultSelector = EpollSelector
+    DefaultSelector: Type[EpollSelector] = EpollSelector
 
 elif sys.platform != "win32":
 
@@ -218,10 +218,10 @@ elif sys.platform != "win32":
             selector = real.KqueueSelector()
             super().__init__(selector, selector.fileno())
 
-    DefaultSelector = KqueueSelector
+    DefaultSelector: Type[KqueueSelector] = KqueueSelector
 
 else:
-    DefaultSelector = SelectSelector
+    DefaultSelector: Type[SelectSelector] = SelectSelector
 
 
 __green__: Tuple[str, ...] = (

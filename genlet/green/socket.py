@@ -94,6 +94,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
+    Dict,
     Iterable,
     List,
     NoReturn,
@@ -1293,7 +1294,7 @@ if sys.platform != "win32":
 if hasattr(socket, "sendmsg_afalg"):
     __green__ += ("socket.sendmsg_afalg",)
 
-__omitted__ = {
+__omitted__: Dict[str, str] = {
     "SocketType": "it is the base of sockets that block; the class of green ones is socket",
 }
 

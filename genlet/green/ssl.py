@@ -1214,7 +1214,7 @@ def get_server_certificate(
 
 
 # Which of these wait.
-__green__ = (
+__green__: Tuple[str, ...] = (
     "SSLSocket.accept",
     "SSLSocket.connect",
     "SSLSocket.connect_ex",
@@ -1233,7 +1233,7 @@ __green__ = (
     "get_server_certificate",
 )
 
-__omitted__ = {
+__omitted__: Dict[str, str] = {
     "create_connection": NOT_GREEN,
     "socket": NOT_GREEN,
 }

@@ -818,7 +818,7 @@ def getoutput(
 
 
 # Which of these wait.
-__green__ = (
+__green__: Tuple[str, ...] = (
     "Popen.communicate",
     "Popen.finish",
     "Popen.wait",

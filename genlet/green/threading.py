@@ -536,7 +536,7 @@ def excepthook(args: ExceptHookArgs) -> object:
     return real.excepthook(args)
 
 
-__green__ = (
+__green__: Tuple[str, ...] = (
     "Barrier.wait",
     "BoundedSemaphore.acquire",
     "BoundedSemaphore.hold",
@@ -561,7 +561,7 @@ _TRACES = (
     "a trace function is called for a whole thread of the system: use that of sys or threading"
 )
 
-__omitted__ = {
+__omitted__: Dict[str, str] = {
     "getprofile": _TRACES,
     "gettrace": _TRACES,
     "setprofile": _TRACES,

@@ -25,7 +25,7 @@ from time import time as time
 from time import time_ns as time_ns
 from time import timezone as timezone
 from time import tzname as tzname
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Tuple
 
 from ..abc import Green, green
 from ..kernel import sleep as _sleep
@@ -50,7 +50,7 @@ def sleep(seconds: float) -> Green[None]:
     return _sleep(seconds)
 
 
-__green__ = ("sleep",)
+__green__: Tuple[str, ...] = ("sleep",)
 
 if not TYPE_CHECKING:
     __getattr__ = mirror(globals(), real)

@@ -18,7 +18,7 @@ class ThreadState(_local):
     inherited: bool = False  # this process was forked out of a run, which it cannot go on with
 
 
-here = ThreadState()
+here: ThreadState = ThreadState()
 
 
 def get_scheduler() -> Scheduler:

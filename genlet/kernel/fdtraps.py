@@ -38,7 +38,7 @@ class Direction(Suspension):
     external = True
 
     def __init__(self, descriptor: Descriptor, mask: int, hint: bool) -> None:
-        self.gt = NOBODY
+        self.gt: AnyGreenThread = NOBODY
         self.descriptor: Descriptor = descriptor
         self.mask: int = mask
         self.ready: bool = True

@@ -353,7 +353,7 @@ class Descriptor(Entry):
         if isinstance(entry, Foreign) and not entry.stale():
             # Somebody waits by number on what is ours from now on: that goes on.
             known = entry.known
-            self.waits = entry.waits
+            self.waits: List[FdWait] = entry.waits
         elif entry is not None:
             entry.close()  # whoever waits on the number waits for a file that is gone
         if hub.edge:

@@ -237,7 +237,7 @@ class Wait(Suspension, Generic[T]):
         self._timeout: Optional[float] = timeout
         self._default: Optional[T] = default
         self._value: Optional[T] = None
-        self.gt = NOBODY
+        self.gt: AnyGreenThread = NOBODY
         self.expired: bool = False
         self.timer: int = 0
 

@@ -60,6 +60,7 @@ class Wakeup(Entry):
         """Make the pipe and have the hub watch it."""
         if self.write_fd >= 0:
             return
+        self.fd: int
         self.fd, write_fd, self.open_ends = bell_pipe()
         hub = self.scheduler.hub
         hub.forget(self.fd)

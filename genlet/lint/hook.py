@@ -66,6 +66,9 @@ if TYPE_CHECKING:
 
 N = TypeVar("N", bound=ast.AST)
 
+Visit = Callable[..., Any]
+"""A visitor's method that serves several kinds of nodes."""
+
 # Of any type: checkers would make a generator of unknown types of whatever is compared with it.
 GENERATOR: Any = GeneratorType
 
@@ -357,7 +360,10 @@ class Rewriter(ast.NodeTransformer):
         condition.test = _tested(condition.test)
         return node
 
-    visit_If = visit_While = visit_Assert = visit_IfExp = visit_condition  # noqa: N815
+    visit_If: Visit = visit_condition  # noqa: N815
+    visit_While: Visit = visit_condition  # noqa: N815
+    visit_Assert: Visit = visit_condition  # noqa: N815
+    visit_IfExp: Visit = visit_condition  # noqa: N815
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.UnaryOp:
         self.generic_visit(node)
@@ -402,7 +408,8 @@ class Rewriter(ast.NodeTransformer):
             binding.value = _wrap("@genlet_made", binding.value)
         return node
 
-    visit_Assign = visit_NamedExpr = visit_binding  # noqa: N815
+    visit_Assign: Visit = visit_binding  # noqa: N815
+    visit_NamedExpr: Visit = visit_binding  # noqa: N815
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:
         annotation, node.annotation = node.annotation, ast.Constant(None)
@@ -420,7 +427,8 @@ class Rewriter(ast.NodeTransformer):
         function.returns = returns
         return node
 
-    visit_FunctionDef = visit_AsyncFunctionDef = visit_function  # noqa: N815
+    visit_FunctionDef: Visit = visit_function  # noqa: N815
+    visit_AsyncFunctionDef: Visit = visit_function  # noqa: N815
 
 
 def _wrap(name: str, value: ast.expr) -> ast.expr:

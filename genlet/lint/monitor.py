@@ -30,7 +30,7 @@ if sys.version_info >= (3, 12):
 
     Report = Callable[[str, str, int, Dict[str, Any]], None]
 
-    events = sys.monitoring.events
+    events: Any = sys.monitoring.events
     DISABLE: object = sys.monitoring.DISABLE
 
     # 0, 1, 2 and 5 are set aside for debuggers, coverage, profilers and optimizers.

@@ -144,12 +144,13 @@ def _check_try(place: Place, node: ast.Try) -> None:
         passed_on = passed_on or caught in ("BaseException", "Cancelled", "everything")
     if inside or any(True for _ in _suspensions(place, node.finalbody)):
         for statement in node.finalbody:
-            if isinstance(statement, ast.Return):
+            if isinstance(statement, (ast.Return, ast.Break, ast.Continue)):
+                word = type(statement).__name__.lower()
                 place.statement = statement
                 place.report(
                     statement,
                     "GL213",
-                    "'return' in 'finally' drops whatever interrupted the block: return after it",
+                    f"'{word}' in 'finally' drops whatever interrupted the block: {word} after it",
                 )
 
 

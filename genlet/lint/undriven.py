@@ -22,6 +22,7 @@ from .shapes import (
     ClassObject,
     External,
     Function,
+    Instance,
     Items,
     Made,
     Nothing,
@@ -320,25 +321,35 @@ def handed_back(place: Place, node: ast.Return) -> None:
     if function is None or value is None or isinstance(function.node, ast.AsyncFunctionDef):
         return
     declared = annotated(function.node.returns, function.scope)
-    name = place.undriven(value)
-    if function.is_generator:
-        wanted = declared.result if isinstance(declared, Undriven) else None
-        if name is None:
-            _mismatch(place, value, wanted, "returned")
-        elif not isinstance(wanted, Undriven) and not function.scope.yields:
+    wanted = declared.result if isinstance(declared, Undriven) else None
+    for one in _choices(value):
+        name = place.undriven(one)
+        if function.is_generator:
+            if name is None:
+                _mismatch(place, one, wanted, "returned")
+            elif not isinstance(wanted, Undriven) and not function.scope.yields:
+                place.report(
+                    one,
+                    "GL106",
+                    f"{name} is returned as it is, and not its result: write"
+                    f" 'return (yield from {name})'",
+                )
+        elif name is not None and refuses(declared):
             place.report(
-                value,
+                one,
                 "GL106",
-                f"{name} is returned as it is, and not its result: write"
-                f" 'return (yield from {name})'",
+                f"{name} is returned as it is, and not its result: {driven(name)}, which makes"
+                f" {function.node.name} green",
             )
-    elif name is not None and refuses(declared):
-        place.report(
-            value,
-            "GL106",
-            f"{name} is returned as it is, and not its result: {driven(name)}, which makes"
-            f" {function.node.name} green",
-        )
+
+
+def _choices(expr: ast.expr) -> Iterator[ast.expr]:
+    """Give *expr*, or what ``a if b else c`` chooses from."""
+    if isinstance(expr, ast.IfExp):
+        yield from _choices(expr.body)
+        yield from _choices(expr.orelse)
+    else:
+        yield expr
 
 
 def _used(place: Place, expr: ast.expr, as_what: str) -> None:
@@ -397,6 +408,26 @@ def entered(place: Place, node: ast.With) -> None:
                 f"{name} is a green call, which cannot be entered: write 'with (yield from"
                 f" {name}):'",
             )
+        elif _has_hold(place.shape(item.context_expr)):
+            held = f"{short(item.context_expr)}.hold()"
+            place.report(
+                item.context_expr,
+                "GL109",
+                f"{short(item.context_expr)} cannot be entered, since 'with' cannot wait: write"
+                f" 'with (yield from {held}):'",
+            )
+
+
+def _has_hold(shape: Shape) -> bool:
+    """Whether it is entered through a green ``hold()``, and only so."""
+    if not isinstance(shape, Instance) or not refuses(shape):
+        return False
+    hold = member(shape.cls, shape.args, "hold")
+    return (
+        isinstance(hold, Function)
+        and isinstance(returned(hold.info), Undriven)
+        and member(shape.cls, shape.args, "__enter__") is None
+    )
 
 
 def awaited(place: Place, node: ast.Await) -> None:
@@ -433,12 +464,15 @@ VALUES = (
 
 
 def passed(place: Place, node: ast.Call) -> None:
-    """GL105, GL107, GL108, GL201, GL202: arguments that are not what is wanted."""
+    """GL104, GL105, GL107, GL108, GL201, GL202: arguments that are not what is wanted."""
     function = place.shape(node.func)
+    _used(place, node.func, "a function")
     if isinstance(function, External) and function.name.startswith(BUILTIN):
         name = function.name[len(BUILTIN) :]
         for arg in node.args:
-            if name in WALKING:
+            if name in ("any", "all") and isinstance(arg, (ast.GeneratorExp, ast.ListComp)):
+                _tested(place, arg.elt)
+            elif name in WALKING:
                 _iterated(place, arg)
             elif name == "bool":
                 _tested(place, arg)
@@ -510,10 +544,14 @@ def _is_plain(shape: Shape) -> bool:
 
 
 def _mismatch(place: Place, expr: ast.expr, wanted: Shape, how: str) -> None:
-    """Report a green call where a value is wanted, inside a tuple too."""
-    if isinstance(expr, ast.Tuple) and isinstance(wanted, Items):
+    """Report a green call where a value is wanted, in a tuple, a list and a choice too."""
+    if isinstance(expr, (ast.Tuple, ast.List)) and isinstance(wanted, Items):
         for index, one in enumerate(expr.elts):
             _mismatch(place, one, element(wanted, index), how)
+        return
+    if isinstance(expr, ast.IfExp):
+        for one in _choices(expr):
+            _mismatch(place, one, wanted, how)
         return
     name = place.undriven(expr)
     if name is not None and refuses(wanted):

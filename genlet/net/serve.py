@@ -18,7 +18,7 @@
 from __future__ import annotations
 
 import errno
-from logging import getLogger  # now: with no descriptor left nothing can be imported
+from logging import Logger, getLogger  # now: with no descriptor left nothing can be imported
 from math import inf
 from typing import TYPE_CHECKING, Callable, Iterable, Optional, Tuple, Union
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
-log = getLogger("genlet.net")
+log: Logger = getLogger("genlet.net")
 
 Handler = Callable[[Stream], Green[object]]
 OnError = Callable[[Stream, BaseException], object]

@@ -76,7 +76,7 @@ def run(module: ModuleType, raised: List[BaseException]) -> None:
             except Exception as exc:
                 raised.append(exc)
 
-    def note(gt: object, exc: BaseException) -> None:
+    def note(_: object, exc: BaseException) -> None:
         raised.append(exc)
 
     genlet.Runner(excepthook=note).run(main)

@@ -50,7 +50,7 @@ __all__ = [
 
 
 def number(a: int = 1, *, c: float = 0.0) -> Green[int]:
-    yield from sleep(0)
+    yield from sleep(0 * c)
     return a
 
 
@@ -148,7 +148,7 @@ class Both:
 
 
 @contextmanager
-def connected(sock: socket.socket) -> Iterator[Connection]:
+def connected(sock: socket.socket) -> Generator[Connection, None, None]:
     yield Connection(sock)
 
 

@@ -232,6 +232,8 @@ WRONG: List[Wrong] = [
     Wrong("GL104", "x = bool(number())"),
     Wrong("GL104", "item = rx.next()\nif item is END:\n    pass"),
     Wrong("GL104", "if b'x' in sock.recv(1):\n    pass"),
+    Wrong("GL104", "x = any(number(n) for n in range(3))"),
+    Wrong("GL104", "x = all([number(n) for n in range(3)])"),
     # Iterated.
     Wrong("GL105", "for byte in sock.recv(1):\n    pass"),
     Wrong("GL105", "x = list(pair())"),
@@ -241,6 +243,7 @@ WRONG: List[Wrong] = [
     # Returned.
     Wrong("GL106", "return number(1)"),
     Wrong("GL106", "x = number(1)\nreturn x"),
+    Wrong("GL106", "return number(1) if event else 0"),
     Wrong("GL106", "def f(sock: socket.socket) -> bytes:\n    return sock.recv(1)", alone=True),
     # Used.
     Wrong("GL107", "print(sock.recv(1).decode())"),
@@ -257,9 +260,12 @@ WRONG: List[Wrong] = [
         "GL107", "try:\n    data = sock.recv(1)\nexcept OSError:\n    raise\nprint(data.decode())"
     ),
     Wrong("GL107", "x = b''.join(sock.recv(1))"),
+    Wrong("GL107", "x = number(1)()"),
     # Passed and stored.
     Wrong("GL108", "x: int = number(1)\nprint(x)"),
     Wrong("GL108", "conn.size = number(1)"),
+    Wrong("GL108", "conn.size = number(1) if event else 0"),
+    Wrong("GL108", "x: List[int] = [number(1)]\nprint(x)"),
     Wrong("GL108", "plain(number(1))"),
     Wrong("GL108", "plain(a=number(1))"),
     Wrong("GL108", "yield from tx.send(number(1))"),
@@ -268,6 +274,8 @@ WRONG: List[Wrong] = [
     # Entered.
     Wrong("GL109", "with lock.hold():\n    pass"),
     Wrong("GL109", "with opened(sock) as made:\n    pass"),
+    Wrong("GL109", "with lock:\n    pass"),
+    Wrong("GL109", "with move_on_after(1), condition:\n    pass"),
     Wrong("GL111", "async def f():\n    await number(1)", alone=True),
     # Spawned.
     Wrong("GL201", "spawn(number(1))"),
@@ -307,6 +315,10 @@ WRONG: List[Wrong] = [
     Wrong("GL213", "try:\n    yield from sleep(1)\nexcept (OSError, Cancelled):\n    pass"),
     Wrong("GL213", "try:\n    yield from sleep(1)\nexcept BaseException as exc:\n    print(exc)"),
     Wrong("GL213", "try:\n    yield from sleep(1)\nfinally:\n    return 1"),
+    Wrong(
+        "GL213",
+        "for _ in conns:\n    try:\n        yield from sleep(1)\n    finally:\n        break",
+    ),
     # Blocking.
     Wrong("GL301", "time.sleep(1)"),
     Wrong("GL301", "x = input()"),
@@ -352,6 +364,10 @@ RIGHT: List[str] = [
     "native()",
     "for n in ints():\n    print(n)",
     "with (yield from lock.hold()):\n    pass",
+    "with sock:\n    pass",
+    "x = any([True for _ in conns])",
+    "for _ in conns:\n    try:\n        yield from sleep(1)\n    finally:\n        for _ in conns:\n            break",
+    "calls: List[Green[int]] = [number(1)]\nyield from gather(*calls)",
     "while (item := (yield from rx.next())) is not END:\n    print(item)",
     "if (yield from lock.acquire()):\n    pass",
     "call = None\nif event:\n    call = number(1)\nif call is not None:\n    yield from call",
