@@ -22,6 +22,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from functools import partial
 from typing import TYPE_CHECKING, Callable, Dict, Hashable, Optional, Tuple
@@ -29,8 +30,14 @@ from typing import TYPE_CHECKING, Callable, Dict, Hashable, Optional, Tuple
 from ..abc import Green, green
 from ..kernel import Descriptor, Portal, Waiters, WaitUnless, portal
 
+if sys.platform == "win32":
+    raise ImportError(
+        "genlet.green._children: on Windows genlet cannot wait for processes and pipes"
+    )
+
 if TYPE_CHECKING:
-    from resource import struct_rusage
+    if sys.platform != "win32":
+        from resource import struct_rusage
 
     Report = Tuple[int, int, struct_rusage]
 
@@ -39,6 +46,8 @@ __all__ = ["until_ended", "wait_child", "wait_child_usage", "wait_id"]
 # What the platform has: PyPy has neither.
 open_pidfd: Optional[Callable[[int], int]] = getattr(os, "pidfd_open", None)
 can_look: bool = hasattr(os, "waitid")
+# Called where `can_look`.
+look_at: Callable[..., object] = getattr(os, "waitid", os.waitpid)
 
 
 @green
@@ -80,20 +89,22 @@ def wait_child_usage(pid: int, options: int = 0) -> Green[Report]:
         yield from _until(None if wanted else pid, key, look)
 
 
-@green
-def wait_id(idtype: int, id: int, options: int) -> Green[Optional[os.waitid_result]]:
-    """Wait for a child, and return what there is to be known of it.
+if sys.platform == "linux":
 
-    Source:
-        ``os.waitid``, which not every platform has.
-    """
-    ends_alone = idtype == os.P_PID and not options & (os.WSTOPPED | os.WCONTINUED)
-    look = partial(os.waitid, idtype, id, options | os.WNOWAIT)
-    while True:
-        result = os.waitid(idtype, id, options | os.WNOHANG)
-        if result is not None or options & os.WNOHANG:
-            return result
-        yield from _until(id if ends_alone else None, (idtype, id, options), look)
+    @green
+    def wait_id(idtype: int, id: int, options: int) -> Green[Optional[os.waitid_result]]:
+        """Wait for a child, and return what there is to be known of it.
+
+        Source:
+            ``os.waitid``, which not every platform has.
+        """
+        ends_alone = idtype == os.P_PID and not options & (os.WSTOPPED | os.WCONTINUED)
+        look = partial(os.waitid, idtype, id, options | os.WNOWAIT)
+        while True:
+            result = os.waitid(idtype, id, options | os.WNOHANG)
+            if result is not None or options & os.WNOHANG:
+                return result
+            yield from _until(id if ends_alone else None, (idtype, id, options), look)
 
 
 def until_ended(pid: int, reap: Callable[[], object]) -> Green[None]:
@@ -153,9 +164,9 @@ def _collect(pid: int, options: int) -> Report:
             return _kept.pop(key)
         if can_look or key not in _watches:
             return os.wait4(pid, options | os.WNOHANG)
-    from resource import struct_rusage
+    import resource
 
-    return 0, 0, struct_rusage((0,) * 16)
+    return 0, 0, resource.struct_rusage((0,) * 16)
 
 
 def _reap(pid: int, options: int) -> None:
@@ -170,11 +181,11 @@ def _look(pid: int, options: int) -> None:
     if options & os.WCONTINUED:
         flags |= os.WCONTINUED
     if pid > 0:
-        os.waitid(os.P_PID, pid, flags)
+        look_at(os.P_PID, pid, flags)
     elif pid == -1:
-        os.waitid(os.P_ALL, 0, flags)
+        look_at(os.P_ALL, 0, flags)
     else:
-        os.waitid(os.P_PGID, -pid or os.getpgrp(), flags)
+        look_at(os.P_PGID, -pid or os.getpgrp(), flags)
 
 
 # ---- the threads ----------------------------------------------------------------------------------

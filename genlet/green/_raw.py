@@ -22,6 +22,7 @@ import io as real
 import os
 import select
 import stat
+import sys
 from io import UnsupportedOperation
 from typing import (
     TYPE_CHECKING,
@@ -338,6 +339,8 @@ class FileIO(RawIOBase):
         self._reader: Optional[Direction] = None
         self._writer: Optional[Direction] = None
         if not still and not self._shared:
+            if sys.platform == "win32":
+                raise UnsupportedOperation("on Windows only sockets can be waited for")
             os.set_blocking(fd, False)
             self._descriptor = Descriptor(fd)
             self._reader = self._descriptor.reader
@@ -401,7 +404,7 @@ class FileIO(RawIOBase):
 
     def _is_ready(self, write: bool) -> bool:
         """Whether a call of one that is shared or still does not block now."""
-        if not self._shared or self._file.closed:
+        if sys.platform == "win32" or not self._shared or self._file.closed:
             return True
         poller = select.poll()
         poller.register(self._file.fileno(), select.POLLOUT if write else select.POLLIN)

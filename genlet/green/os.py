@@ -50,6 +50,9 @@ from typing import (
     overload,
 )
 
+if sys.platform == "win32":
+    raise ImportError("genlet.green.os: on Windows genlet cannot wait for processes and pipes")
+
 from ..abc import Green, green
 from ..hubs import notify_close
 from ..kernel import checkpoint, trampoline
@@ -74,7 +77,8 @@ if sys.platform != "win32":
     from os import waitstatus_to_exitcode as waitstatus_to_exitcode
 
 if TYPE_CHECKING:
-    from resource import struct_rusage
+    if sys.platform != "win32":
+        from resource import struct_rusage
 
     from typing_extensions import Buffer, Literal
 

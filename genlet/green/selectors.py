@@ -190,6 +190,8 @@ class _WithDescriptor(_Mirrored):
         return _ready.watch_one(self._fd, self._look)
 
 
+DefaultSelector: Type[BaseSelector]
+
 if sys.platform == "linux":
 
     class EpollSelector(_WithDescriptor):
@@ -203,7 +205,7 @@ if sys.platform == "linux":
             selector = real.EpollSelector()
             super().__init__(selector, selector.fileno())
 
-    DefaultSelector: Type[EpollSelector] = EpollSelector
+    DefaultSelector = EpollSelector
 
 elif sys.platform != "win32":
 
@@ -218,10 +220,10 @@ elif sys.platform != "win32":
             selector = real.KqueueSelector()
             super().__init__(selector, selector.fileno())
 
-    DefaultSelector: Type[KqueueSelector] = KqueueSelector
+    DefaultSelector = KqueueSelector
 
 else:
-    DefaultSelector: Type[SelectSelector] = SelectSelector
+    DefaultSelector = SelectSelector
 
 
 __green__: Tuple[str, ...] = (

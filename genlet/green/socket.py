@@ -1210,7 +1210,7 @@ def create_server(
         # take one that is in use.
         if os.name not in ("nt", "cygwin"):
             sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
-        if reuse_port:
+        if sys.platform != "win32" and reuse_port:
             sock.setsockopt(SOL_SOCKET, real.SO_REUSEPORT, 1)
         if family == AF_INET6:
             sock.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, not dualstack_ipv6)

@@ -49,6 +49,11 @@ from typing import (
     overload,
 )
 
+if sys.platform == "win32":
+    raise ImportError(
+        "genlet.green.subprocess: on Windows genlet cannot wait for processes and pipes"
+    )
+
 from ..abc import Green, green
 from ..errors import Unjoined
 from ..kernel import move_on_after, shielded

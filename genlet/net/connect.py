@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket as real
+import sys
 from typing import TYPE_CHECKING, Any, List, Optional, Tuple, Union
 
 from ..abc import Green, green
@@ -104,6 +105,8 @@ def connect_unix(path: Union[str, bytes]) -> Green[Stream]:
         FileNotFoundError: There is none.
         ConnectionRefusedError: Nobody listens on it.
     """
+    if sys.platform == "win32":
+        raise OSError(errno.EAFNOSUPPORT, "Python has no Unix sockets on Windows")
     sock = socket(real.AF_UNIX, SOCK_STREAM)
     try:
         yield from sock.connect(path)

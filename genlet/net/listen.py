@@ -264,7 +264,7 @@ def _open(family: int, address: Any, backlog: int, reuse_port: bool) -> socket:
         if sys.platform != "win32":
             # There it would let another program take the port over.
             sock.setsockopt(real.SOL_SOCKET, real.SO_REUSEADDR, 1)
-        if reuse_port:
+        if sys.platform != "win32" and reuse_port:
             sock.setsockopt(real.SOL_SOCKET, real.SO_REUSEPORT, 1)
         if family == AF_INET6:
             # IPv4 has a socket of its own, which works on every system.
@@ -300,6 +300,8 @@ def listen_unix(path: Path, *, mode: Optional[int] = None, backlog: int = BACKLO
     Raises:
         OSError: EADDRINUSE: somebody listens there, or *path* is another kind of file.
     """
+    if sys.platform == "win32":
+        raise OSError(errno.EAFNOSUPPORT, "Python has no Unix sockets on Windows")
     abstract = path[:1] in ("\0", b"\0")
     if not abstract:
         _remove_stale(path)
@@ -336,6 +338,8 @@ def _remove_stale(path: Path) -> None:
         return
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
         raise OSError(errno.EADDRINUSE, f"{os.fsdecode(path)} exists and is no socket")
+    if sys.platform == "win32":
+        return
     with real.socket(real.AF_UNIX, real.SOCK_STREAM) as probe:
         probe.setblocking(False)
         error = probe.connect_ex(path)
