@@ -25,7 +25,7 @@ import os
 import sys
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Callable, Dict, Hashable, Optional, Tuple
+from typing import Callable, Dict, Hashable, Optional, Tuple
 
 from ..abc import Green, green
 from ..kernel import Descriptor, Portal, Waiters, WaitUnless, portal
@@ -35,11 +35,8 @@ if sys.platform == "win32":
         "genlet.green._children: on Windows genlet cannot wait for processes and pipes"
     )
 
-if TYPE_CHECKING:
-    if sys.platform != "win32":
-        from resource import struct_rusage
-
-    Report = Tuple[int, int, struct_rusage]
+Report = Tuple[int, int, Any]
+"""Number, status, and a ``resource.struct_rusage``, which not every platform has."""
 
 __all__ = ["until_ended", "wait_child", "wait_child_usage", "wait_id"]
 

@@ -126,8 +126,8 @@ INTRODUCTION = f"""\
 
 ● The level reports the wrong line itself, and says that something is wrong with it. An error about
 missing annotations or types that are unknown does not count, nor does a result that is not used
-unless it is a green call's. ○ It reports another line; this is not counted. - The line cannot be
-run in a test: it needs a terminal or a network. A debug run sees what the hook, the monitor and the
+unless it is a green call's. ○ It reports another line; this is not counted. - The line is
+not run: it is not reached, or needs a terminal or a network. A debug run sees what the hook, the monitor and the
 plain run see, together.
 
 """
@@ -232,7 +232,7 @@ on the right type: only its `finally` runs too early.
 
 ## What the plugin costs
 
-A user's program of {LINES:,} lines, checked by mypy; medians of five, in turn without and with.
+A user's program of {LINES:,} lines, checked by mypy; medians of nine, in turn without and with.
 
 | | without | with the plugin |
 | --- | ---: | ---: |

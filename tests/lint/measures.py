@@ -200,7 +200,7 @@ def program() -> str:
     return "".join(parts)
 
 
-def checking_times(repeats: int = 5) -> Dict[Tuple[str, bool], float]:
+def checking_times(repeats: int = 9) -> Dict[Tuple[str, bool], float]:
     """Return medians of the seconds that mypy takes for that program.
 
     Returns:

@@ -40,7 +40,7 @@ class Mistake(NamedTuple):
     Attributes:
         alone: It stands in no green function.  A function ``wrong`` among its lines is driven.
         returns: The annotation of the green function around it.
-        runs: Whether the line can run in a test: it needs no terminal and no network.
+        runs: Whether the line is reached, and needs no terminal and no network.
         unseen: Why no level sees it.
     """
 
@@ -124,7 +124,8 @@ def _untyped(lines: str, taken: str = "") -> str:
 
 def _each(kind: str, **lines: str) -> List[Mistake]:
     return [
-        Mistake(kind, f"{kind} {name.replace('_', ' ')}", each) for name, each in lines.items()
+        Mistake(kind, f"{kind} {name.replace('_', ' ').strip()}", each)
+        for name, each in lines.items()
     ]
 
 
@@ -186,7 +187,7 @@ MISTAKES: List[Mistake] = [
         pile="pile.collect()",
         tpool="tpool.execute(plain, 1)",
         drive="drive(native())",
-        group_join="with TaskGroup() as some:\n    print(some.spawn(number))\n    some.join()  # wrong",
+        group_join="with TaskGroup() as some:\n    print(some.spawn(number))\n    some.join()  # wrong\n    print(some)",
         group_join_alone="group.join()",
         method="conn.recv(1)",
         marked_method="conn.close()",
@@ -286,6 +287,7 @@ MISTAKES: List[Mistake] = [
         "dropped",
         "dropped on a line that never runs",
         "if not yes:\n    conn.close()  # wrong",
+        runs=False,
     ),
     *_alone(
         "untyped",
@@ -344,7 +346,8 @@ MISTAKES: List[Mistake] = [
         "untyped",
         "untyped on a line that never runs",
         "if not yes:\n    anything.close()  # wrong",
-        unseen="the checkers and the lint do not know what `Any` is, and the line never ran",
+        runs=False,
+        unseen="the checkers and the lint do not know what `Any` is, and the line does not run",
     ),
     *_each(
         "kept",
