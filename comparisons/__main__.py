@@ -86,12 +86,13 @@ def measure(
     begun = time.monotonic()
     for job in jobs:
         known = peers.contestants(job.folder) if job.kind != "import" else list(LIBRARIES[:-1])
-        names = [
-            name
-            for name in LIBRARIES
-            if name in known and name in libraries and interpreter.has(name) and job.suits(name)
-        ]
         for size in job.quick if quick else job.sizes:
+            names = [
+                name
+                for name in LIBRARIES
+                if name in known and name in libraries and interpreter.has(name)
+                if job.suits(name, size)
+            ]
             agreed: object = None
             for turn in range(rounds):
                 for name in names[turn % len(names) :] + names[: turn % len(names)]:

@@ -33,9 +33,12 @@ class Job(NamedTuple):
     options: Mapping[str, int] = MappingProxyType({})
     load: str = "echo"
 
-    def suits(self, library: str) -> bool:
-        """Whether *library* can do it; the raw loop knows no TLS."""
-        return not (library == "raw" and self.options.get("tls"))
+    def suits(self, library: str, size: int) -> bool:
+        """Whether *library* can do it: the raw loop knows no TLS, and greenlets need 8 KB each."""
+        if library == "raw":
+            return not self.options.get("tls")
+        greenlets = library in ("gevent", "eventlet")
+        return not (greenlets and self.folder in ("memory", "timers") and size > 100_000)
 
     @property
     def name(self) -> str:

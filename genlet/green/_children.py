@@ -25,7 +25,7 @@ import os
 import sys
 import threading
 from functools import partial
-from typing import Callable, Dict, Hashable, Optional, Tuple
+from typing import Any, Callable, Dict, Hashable, Optional, Tuple
 
 from ..abc import Green, green
 from ..kernel import Descriptor, Portal, Waiters, WaitUnless, portal

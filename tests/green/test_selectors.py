@@ -139,7 +139,7 @@ def test_epoll_selector_hears_what_is_registered_meanwhile_and_of_its_end() -> N
 
     def main() -> Green[None]:
         with pairs(1) as ((one, _),):
-            selector = selectors.DefaultSelector()
+            selector = selectors.EpollSelector()
             genlet.spawn(after, lambda: selector.register(one, WRITE))
             assert len((yield from selector.select(10))) == 1
             selector.unregister(one)

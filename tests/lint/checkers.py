@@ -165,7 +165,7 @@ ASIDE = re.compile(
 
 
 def says_so(report: Report) -> bool:
-    """Whether *report* is about the mistake, and not about annotations or a result of no account."""
+    """Whether *report* is about the mistake, not about annotations or a result of no account."""
     if report.code == "reportUnusedCallResult":
         return (
             re.search(r'type "(\w+ \| )*(Op|Green|Generator|\w*Coroutine)\[', report.text)

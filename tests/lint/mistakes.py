@@ -1,4 +1,4 @@
-"""Wrong lines, by kind: data for `tests.lint.levels`, which asks every level what it sees of them."""
+"""Wrong lines, by kind: `tests.lint.levels` asks every level what it sees of them."""
 
 from __future__ import annotations
 
@@ -187,7 +187,8 @@ MISTAKES: List[Mistake] = [
         pile="pile.collect()",
         tpool="tpool.execute(plain, 1)",
         drive="drive(native())",
-        group_join="with TaskGroup() as some:\n    print(some.spawn(number))\n    some.join()  # wrong\n    print(some)",
+        group_join="with TaskGroup() as some:\n    print(some.spawn(number))\n"
+        "    some.join()  # wrong\n    print(some)",
         group_join_alone="group.join()",
         method="conn.recv(1)",
         marked_method="conn.close()",
@@ -226,7 +227,8 @@ MISTAKES: List[Mistake] = [
 
             inner()  # wrong
         """,
-        in_else="try:\n    sock.fileno()\nexcept OSError:\n    pass\nelse:\n    conn.close()  # wrong",
+        in_else="try:\n    sock.fileno()\nexcept OSError:\n    pass\n"
+        "else:\n    conn.close()  # wrong",
         in_finally="try:\n    sock.fileno()\nfinally:\n    conn.close()  # wrong",
         in_a_with="with move_on_after(1):\n    sleep(0)  # wrong",
     ),
@@ -445,7 +447,8 @@ MISTAKES: List[Mistake] = [
         sum="print(sum(number(3)))",
         star="print(*pair())",
         sorted="print(sorted(sock.recv(2)))",
-        enumerate="for index, byte in enumerate(sock.recv(1)):  # wrong\n    print(index, byte)\n    break",
+        enumerate="for index, byte in enumerate(sock.recv(1)):  # wrong\n    print(index, byte)\n"
+        "    break",
     ),
     Mistake(
         "iterated",
@@ -473,7 +476,8 @@ MISTAKES: List[Mistake] = [
         "returned",
         by_plain_function="def first(sock: socket.socket) -> bytes:\n"
         "    return sock.recv(1)  # wrong\n\n\n"
-        "def wrong(sock: socket.socket) -> Green:\n    yield from sleep(0)\n    print(first(sock))",
+        "def wrong(sock: socket.socket) -> Green:\n    yield from sleep(0)\n"
+        "    print(first(sock))",
         by_property="""
             class Own(Connection):
                 @property
@@ -578,7 +582,8 @@ MISTAKES: List[Mistake] = [
         run_plain="run(plain, 1)",
         run_coroutine_function="run(native)",
         run_coroutine="run(native())",
-        run_too_few="def needs(a: int) -> Green:\n    yield from sleep(a)\n\n\nrun(needs)  # wrong",
+        run_too_few="def needs(a: int) -> Green:\n    yield from sleep(a)\n\n\n"
+        "run(needs)  # wrong",
         run_result="text: str = run(number, 1)  # wrong",
         run_untyped_call="def bare():\n    yield from sleep(0)\n\n\nrun(bare())  # wrong",
     ),
@@ -604,7 +609,8 @@ MISTAKES: List[Mistake] = [
         scoped_without_group="@scoped  # wrong\ndef f(a: int) -> Green[int]:\n"
         "    return (yield from number(a))\n\n\n"
         "def wrong() -> Green:\n    print((yield from f(1)))",
-        scoped_plain="@scoped  # wrong\ndef f(group: ScopedGroup) -> int:\n    return group.live\n\n\n"
+        scoped_plain="@scoped  # wrong\ndef f(group: ScopedGroup) -> int:\n"
+        "    return group.live\n\n\n"
         "def wrong() -> Green:\n    print((yield from f()))",
         override_not_marked="""
             class Own(Event[int]):
@@ -722,7 +728,8 @@ MISTAKES: List[Mistake] = [
         swallowed="try:\n    yield from sleep(0)\nexcept BaseException:  # wrong\n    pass",
         swallowed_bare="try:\n    yield from sleep(0)\nexcept:  # wrong\n    print('oh')",
         swallowed_exit="try:\n    yield from sleep(0)\nexcept GreenletExit:  # wrong\n    pass",
-        swallowed_cancelled="try:\n    yield from sleep(0)\nexcept (OSError, Cancelled):  # wrong\n    pass",
+        swallowed_cancelled="try:\n    yield from sleep(0)\n"
+        "except (OSError, Cancelled):  # wrong\n    pass",
         swallowed_by_return="try:\n    yield from sleep(0)\nfinally:\n    return  # wrong",
         swallowed_by_break="""
             for _ in range(1):
@@ -743,7 +750,8 @@ MISTAKES: List[Mistake] = [
         event="e = threading.Event()\ne.set()\nprint(e.wait())  # wrong",
         join="t = threading.Thread(target=print)\nt.start()\nt.join()  # wrong",
         lock="held = threading.Lock()\nprint(held.acquire())  # wrong",
-        queue="q: threads_queue.Queue[int] = threads_queue.Queue()\nq.put_nowait(1)\nprint(q.get())  # wrong",
+        queue="q: threads_queue.Queue[int] = threads_queue.Queue()\n"
+        "q.put_nowait(1)\nprint(q.get())  # wrong",
         select="print(select.select([], [], [], 0.001))",
     ),
     *[

@@ -1,4 +1,4 @@
-"""A user's project: with the README's configuration alone, mypy reports the forgotten ``yield from``."""
+"""A user's project: with the README's configuration, mypy reports the forgotten ``yield from``."""
 
 from __future__ import annotations
 
