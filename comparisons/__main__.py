@@ -68,8 +68,8 @@ def main() -> None:
                 str(path),
             ]
             subprocess.run(drawing, check=True, env=peers.environment())
-        elif results.failures:
-            sys.exit(f"{len(results.failures)} contestants failed")
+        elif any(where.endswith(" genlet") for where in results.failures):
+            sys.exit("genlet has failed")  # a peer that has is a gap in the table
 
 
 def measure(

@@ -33,7 +33,7 @@ from typing import (
 from ..abc import END, End, Green, green
 from ..errors import BusyResource, IncompleteReadError, LimitOverrunError, Unfinished
 from ..kernel import AnyGreenThread
-from ._raw import READ_CHUNK, FileIO, IOBase, Raw, RawIOBase, attempt, current
+from ._raw import READ_CHUNK, FileIO, IOBase, Raw, RawIOBase, attempt, current, octets
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -339,7 +339,7 @@ class BufferedReader(_Buffered, Lines[bytes]):
         Source:
             ``io.BufferedReader.readinto``.
         """
-        with memoryview(buffer) as plain, plain.cast("B") as view:
+        with octets(buffer) as view:
             rest = self._claim()
             got = min(len(rest), len(view))
             view[:got] = rest[:got]
@@ -372,7 +372,7 @@ class BufferedReader(_Buffered, Lines[bytes]):
         Source:
             ``io.BufferedReader.readinto1``.
         """
-        with memoryview(buffer) as plain, plain.cast("B") as view:
+        with octets(buffer) as view:
             data = yield from self.read1(len(view))
             view[: len(data)] = data
             return len(data)
@@ -605,7 +605,7 @@ class BufferedWriter(_Buffered):
             if len(pending) > self._buffer_size:
                 yield from self.flush()
             return size
-        self._tail = memoryview(data).cast("B")
+        self._tail = octets(data)
         yield from self.flush()
         return size
 

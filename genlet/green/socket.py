@@ -532,8 +532,8 @@ class socket:
                 if isinstance(data, bytes) and sent == len(data):
                     return
         rest = memoryview(data)
-        if rest.nbytes:  # or it cannot be cast
-            rest = rest.cast("B")[sent or 0 :]
+        if rest.nbytes:  # or it may not be cast
+            rest = octets(rest)[sent or 0 :]
         if not rest.nbytes and sent is not None:
             return
         deadline = None
@@ -663,7 +663,7 @@ class socket:
     # ---- connecting ----
 
     @green
-    def accept(self) -> Green[Tuple[socket, Address]]:
+    def accept(self) -> Green[Tuple[Self, Address]]:
         """Accept a connection: return a new socket and the peer's address.
 
         Source:

@@ -128,6 +128,7 @@ from ..kernel import (
 )
 from . import socket as sockets
 from ._mirror import mirror
+from .io import octets
 
 if TYPE_CHECKING:
     import socket as plain
@@ -701,7 +702,7 @@ class SSLSocket(sockets.socket):
         return data
 
     def _fill_ahead(self, buffer: Buffer, size: Optional[int], *, peek: bool = False) -> int:
-        view = _octets(buffer)
+        view = octets(buffer)
         data = self._take_ahead(min(size or view.nbytes, view.nbytes), peek=peek)
         view[: len(data)] = data
         return len(data)
@@ -725,7 +726,7 @@ class SSLSocket(sockets.socket):
         self._check_flags("send", flags)
         self._claim_sending()
         try:
-            return (yield from self._send_record(tls, _octets(data)[:RECORD]))
+            return (yield from self._send_record(tls, octets(data)[:RECORD]))
         finally:
             self._sender = NOBODY
 
@@ -758,7 +759,7 @@ class SSLSocket(sockets.socket):
         self._check_flags("sendall", flags)
         self._claim_sending()
         try:
-            rest = _octets(data)
+            rest = octets(data)
             if self._owes_handshake:
                 yield from self.do_handshake()
             rest = rest[self._take_accepted(rest) :]
@@ -1077,12 +1078,6 @@ class SSLSocket(sockets.socket):
     def __repr__(self) -> str:
         kind = "unwrapped" if self._unwrapped else "server" if self.server_side else "client"
         return f"<green TLS {kind} {self._sock!r}>"
-
-
-def _octets(data: Buffer) -> memoryview:
-    view = memoryview(data)
-    # What was cast is slow to read on PyPy.
-    return view if view.format == "B" and view.ndim == 1 else view.cast("B")
 
 
 def _want_read() -> SSLWantReadError:

@@ -33,6 +33,9 @@ if sys.version_info >= (3, 12):
     events: Any = sys.monitoring.events
     DISABLE: object = sys.monitoring.DISABLE
 
+    # Of any type: checkers would make a generator of unknown types of whatever is compared with it.
+    GENERATOR: Any = GeneratorType
+
     # 0, 1, 2 and 5 are set aside for debuggers, coverage, profilers and optimizers.
     IDS = (4, 3)
     POP_TOP: int = opmap["POP_TOP"]
@@ -115,8 +118,8 @@ if sys.version_info >= (3, 12):
                 self._lost(function.__qualname__, code, offset, sys._getframe(1))
             return DISABLE
 
-        def _returned(self, code: CodeType, offset: int, value: object) -> object:
-            if type(value) is not GeneratorType:
+        def _returned(self, code: CodeType, offset: int, value: Any) -> object:
+            if type(value) is not GENERATOR:
                 return DISABLE
             references = sys.getrefcount(value)
             frame = sys._getframe(1)

@@ -1,4 +1,4 @@
-"""What the wrong lines of `tests.lint.mistakes` are written with: copied to beside them."""
+"""What the wrong lines of `tests.lint.mistakes` are written with: copied beside them."""
 
 from __future__ import annotations
 
