@@ -603,6 +603,8 @@ def interrupted_now(gt: AnyGreenThread) -> bool:
     scheduler = gt.scheduler
     trap = gt.trap
     if trap is None or trap.queued or gt is scheduler.current or gt.gen is None:
+        if trap is None and gt.fault is not None:
+            widen(gt)
         return False
     found = due(gt)
     if found is None:
@@ -620,3 +622,17 @@ def interrupted_now(gt: AnyGreenThread) -> bool:
         return False
     gt.trap = None
     return True
+
+
+def widen(gt: AnyGreenThread) -> None:
+    """Raise in *gt* what a scope further out asks for, in the place of what it has not got yet.
+
+    Unless children would have to end before that: then it comes at the next suspension.
+    """
+    fault = gt.fault
+    inner = fault.scope if isinstance(fault, Cancelled) else None
+    found = due(gt)
+    if inner is None or not isinstance(found, CancelScope) or found is inner:
+        return
+    if encloses(found, inner) and not covered(gt, found):
+        gt.fault = commit(gt, found)

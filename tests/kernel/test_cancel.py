@@ -870,3 +870,57 @@ def test_an_interruption_during_another_ones_delivery_is_raised_next() -> None:
     assert time.runner().run(main) is None
     assert sorted(log) == ["kill", "scope", "timeout"]
     assert log[-1] == "scope"
+
+
+def test_of_scopes_cancelled_before_the_waiter_runs_the_outermost_is_raised() -> None:
+    """What a waiting greenthread is to raise is the outermost scope's until it raises it."""
+    seen: List[object] = []
+
+    def victim(outer: CancelScope, inner: CancelScope) -> Green[None]:
+        with outer:
+            with inner:
+                yield from genlet.sleep(1000)
+            seen.append("between")
+        seen.append((outer.cancelled_caught, inner.cancelled_caught))
+
+    def main() -> Green[None]:
+        outer, inner = CancelScope(), CancelScope()
+        gt = genlet.spawn(victim, outer, inner)
+        yield from genlet.sleep(0)
+        inner.cancel()
+        outer.cancel()
+        yield from gt.wait()
+
+    genlet.run(main)
+    assert seen == [(True, False)]
+
+
+def test_an_outer_scope_waits_for_children_even_if_an_inner_one_was_first() -> None:
+    """Post-order holds: the owner is told by the outer scope when the children are gone."""
+    seen: List[str] = []
+
+    def child() -> Green[None]:
+        try:
+            yield from genlet.sleep(1000)
+        finally:
+            seen.append("child")
+
+    def victim(outer: CancelScope, inner: CancelScope) -> Green[None]:
+        with outer, genlet.TaskGroup() as group:
+            group.spawn(child)
+            with inner:
+                yield from genlet.sleep(1000)
+            yield from group.join()
+        seen.append("owner")
+
+    def main() -> Green[None]:
+        outer, inner = CancelScope(), CancelScope()
+        gt = genlet.spawn(victim, outer, inner)
+        yield from genlet.sleep(0)
+        yield from genlet.sleep(0)
+        inner.cancel()
+        outer.cancel()
+        yield from gt.wait()
+
+    genlet.run(main)
+    assert seen == ["child", "owner"]
