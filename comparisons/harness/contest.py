@@ -22,7 +22,7 @@ from .peers import ROOT, Interpreter, environment, say
 Sample = Dict[str, float]
 
 # Seconds, for anything that ought to end by itself.
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class Failed(Exception):

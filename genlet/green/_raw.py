@@ -277,10 +277,10 @@ class RawIOBase(IOBase):
 
     @green
     def readlines(self, hint: Optional[int] = -1, /) -> Green[List[bytes]]:
-        """Read lines until the end, or until they have *hint* bytes together."""
+        """Read lines until the end, or until they are longer than *hint* together."""
         lines: List[bytes] = []
         total = 0
-        while not hint or hint < 0 or total < hint:
+        while hint is None or hint <= 0 or total <= hint:
             line = yield from self.readline()
             if not line:
                 break
@@ -628,10 +628,16 @@ class SocketIO(RawIOBase):
 
 
 def evict(gt: AnyGreenThread, exc: BaseException) -> None:
-    """Have *exc* raised in *gt* if it is parked on a descriptor; the descriptor stays as it is."""
-    side = gt.trap
-    if isinstance(side, Direction):
-        side.fail(exc)
+    """Have *exc* raised in *gt* if it is parked; the descriptor it waits for stays as it is.
+
+    It may be parked on other things than a `Direction`: over TLS, on what another greenthread does.
+    """
+    trap = gt.trap
+    if trap is not None and not trap.queued and trap.disarm():
+        gt.fault = exc
+        gt.attention = True
+        gt.trap = None
+        gt.scheduler.append(gt)
 
 
 def attempt(raw: Raw, data: Buffer) -> Optional[int]:

@@ -58,7 +58,7 @@ from ..hubs import notify_close
 from ..kernel import checkpoint, trampoline
 from . import _children
 from ._mirror import mirror
-from ._raw import PIPE_BUF, FileIO, current, is_still
+from ._raw import PIPE_BUF, FileIO, current, is_still, octets
 from .io import BufferedReader, BufferedRWPair, BufferedWriter, TextIOWrapper, open_raw
 
 if sys.platform != "win32":
@@ -155,7 +155,7 @@ def write(fd: int, data: Buffer, /) -> Green[int]:
     """
 
     def call(blocks: bool) -> int:
-        return real.write(fd, memoryview(data).cast("B")[:PIPE_BUF] if blocks else data)
+        return real.write(fd, octets(data)[:PIPE_BUF] if blocks else data)
 
     return _when_ready(fd, call, write=True)
 

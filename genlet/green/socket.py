@@ -122,6 +122,7 @@ from ..kernel import (
 )
 from . import dns
 from ._mirror import mirror
+from ._raw import octets
 from .dns import getaddrinfo as getaddrinfo
 from .dns import getfqdn as getfqdn
 from .dns import gethostbyaddr as gethostbyaddr
@@ -537,25 +538,28 @@ class socket:
         if not rest.nbytes and sent is not None:
             return
         deadline = None
-        while True:
-            if writer.ready or flags or timeout == 0:
-                if self._credit <= 0 and timeout != 0:
-                    self._credit = BURST
-                    yield from checkpoint()
-                try:
-                    sent = self._send(rest[:CHUNK], flags)
-                except BlockingIOError:
-                    if timeout == 0 or (flags & DONTWAIT and timeout is None):
-                        raise
-                    writer.ready = False
-                else:
-                    self._credit -= 1
-                    rest = rest[sent:]
-                    if not rest.nbytes:
-                        return
-                    continue
-            self._credit = BURST
-            deadline = yield from _wait(writer, timeout, deadline)
+        try:
+            while True:
+                if writer.ready or flags or timeout == 0:
+                    if self._credit <= 0 and timeout != 0:
+                        self._credit = BURST
+                        yield from checkpoint()
+                    try:
+                        sent = self._send(rest[:CHUNK], flags)
+                    except BlockingIOError:
+                        if timeout == 0 or (flags & DONTWAIT and timeout is None):
+                            raise
+                        writer.ready = False
+                    else:
+                        self._credit -= 1
+                        rest = rest[sent:]
+                        if not rest.nbytes:
+                            return
+                        continue
+                self._credit = BURST
+                deadline = yield from _wait(writer, timeout, deadline)
+        finally:
+            rest.release()  # an error that lives on must not keep *data* from being resized
 
     @green
     def sendfile(

@@ -128,7 +128,7 @@ from ..kernel import (
 )
 from . import socket as sockets
 from ._mirror import mirror
-from .io import octets
+from ._raw import octets
 
 if TYPE_CHECKING:
     import socket as plain
@@ -273,7 +273,7 @@ class SSLSocket(sockets.socket):
         self._sent: int = 0  # bytes of ciphertext that have left
         self._ahead: bytes = b""  # plaintext that came before anybody asked for it
         self._flowing: bool = False  # what the last receive returned was data, and nothing since
-        self._accepted: bytes = b""  # what a send without waiting has encrypted and not reported
+        self._accepted: bytes = b""  # what an interrupted send has encrypted and not reported
         self._both: bool = False  # somebody waits for the socket to be readable or writable
         self._line: Waiters[None] = Waiters()
         self._receiver: AnyGreenThread = NOBODY
@@ -528,6 +528,8 @@ class SSLSocket(sockets.socket):
             # what it sent is still to be read.
             if not self.server_side or tls.version() != "TLSv1.3":
                 raise
+            self._unsent = b""
+            self._outgoing.read()  # or receiving would fail at them again, as OpenSSL's does not
         self._owes_handshake = False
 
     @green
@@ -713,8 +715,9 @@ class SSLSocket(sockets.socket):
     def send(self, data: Buffer, flags: int = 0) -> Green[int]:
         """Send some of *data*, at most one record of 16 KiB, and return how many bytes that were.
 
-        Interrupted, or after a timeout, there is no telling whether they were sent.  With a timeout
-        of 0, SSLWantWriteError says that it is to be called again with the same data.
+        Interrupted, after a timeout, or at SSLWantWriteError, which a timeout of 0 gives, it is to be
+        called again with the same data, which is sent once then.  What is followed by other data may
+        have been sent or not.
 
         Source:
             ``ssl.SSLSocket.send``.
@@ -726,7 +729,8 @@ class SSLSocket(sockets.socket):
         self._check_flags("send", flags)
         self._claim_sending()
         try:
-            return (yield from self._send_record(tls, octets(data)[:RECORD]))
+            with octets(data) as view, view[:RECORD] as piece:
+                return (yield from self._send_record(tls, piece))
         finally:
             self._sender = NOBODY
 
@@ -759,30 +763,37 @@ class SSLSocket(sockets.socket):
         self._check_flags("sendall", flags)
         self._claim_sending()
         try:
-            rest = octets(data)
-            if self._owes_handshake:
-                yield from self.do_handshake()
-            rest = rest[self._take_accepted(rest) :]
-            timeout = self._timeout
-            if timeout == 0:
-                while rest:
-                    rest = rest[(yield from self._send_record(tls, rest[:RECORD])) :]
-                return
-            deadline = None if timeout is None else get_scheduler().clock() + timeout
-            if not self._push():
-                yield from self._flush(timeout, deadline)
-            while rest:
-                if self._credit <= 0:
-                    self._credit = sockets.BURST
-                    yield from checkpoint()
-                self._credit -= 1
-                while rest and self._outgoing.pending < BATCH:
-                    piece = rest[:RECORD]
-                    rest = rest[(yield from self._encrypt(tls, piece, self._left(deadline))) :]
-                if not self._push():
-                    yield from self._flush(timeout, deadline)
+            # An error that lives on must not keep the caller from resizing what it gave.
+            with octets(data) as view:
+                yield from self._send_records(tls, view)
         finally:
             self._sender = NOBODY
+
+    @green
+    def _send_records(self, tls: SSLObject, view: memoryview) -> Green[None]:
+        if self._owes_handshake:
+            yield from self.do_handshake()
+        size = len(view)
+        done = self._take_accepted(view)
+        timeout = self._timeout
+        if timeout == 0:
+            while done < size:
+                with view[done : done + RECORD] as piece:
+                    done += yield from self._send_record(tls, piece)
+            return
+        deadline = None if timeout is None else get_scheduler().clock() + timeout
+        if not self._push():
+            yield from self._flush(timeout, deadline)
+        while done < size:
+            if self._credit <= 0:
+                self._credit = sockets.BURST
+                yield from checkpoint()
+            self._credit -= 1
+            while done < size and self._outgoing.pending < BATCH:
+                with view[done : done + RECORD] as piece:
+                    done += yield from self._encrypt(tls, piece, self._left(deadline))
+            if not self._push():
+                yield from self._flush(timeout, deadline)
 
     def _claim_sending(self) -> None:
         if self._sender is not NOBODY:
@@ -799,10 +810,11 @@ class SSLSocket(sockets.socket):
         if count:
             return count
         count = yield from self._encrypt(tls, piece, timeout)
-        if timeout == 0 and not self._push():
+        try:
+            yield from self._flush(timeout)
+        except BaseException:
             self._accepted = bytes(piece[:count])
-            raise _want_write()
-        yield from self._flush(timeout)
+            raise
         return count
 
     def _take_accepted(self, data: memoryview) -> int:

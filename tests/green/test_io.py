@@ -10,6 +10,7 @@ import random
 import socket as real_socket
 import sys
 import threading
+from array import array
 from contextlib import contextmanager
 from typing import Any, Callable, Generator, Iterator, List, Optional, Tuple, TypeVar, Union, cast
 
@@ -17,7 +18,7 @@ import pytest
 
 import genlet
 from genlet._compat import IS_PYPY
-from genlet.abc import Green, green
+from genlet.abc import END, Green, green
 from genlet.errors import BusyResource, ClosedResource
 from genlet.green import io
 from genlet.green.io import (
@@ -1187,6 +1188,109 @@ def test_socket_files_check_mode_and_state() -> None:
             raw.readable()
         with pytest.raises(ValueError, match="closed file"):
             now(raw.read(1))
+
+
+# ---- raw files by lines ---------------------------------------------------------------------------
+
+TEXTS = (b"", b"\n", b"one", b"one\n", b"one\n\ntwo\r\nthree", b"x" * 20 + b"\n" + b"y" * 20)
+
+
+@contextmanager
+def raw_pipe(data: bytes) -> Generator[FileIO, None, None]:
+    """A raw file on a pipe that holds *data* and then ends."""
+    reading, writing = os.pipe()
+    os.write(writing, data)
+    os.close(writing)
+    with FileIO(reading, "r") as file:
+        yield file
+
+
+@contextmanager
+def raw_socket(data: bytes) -> Generator[io.SocketIO, None, None]:
+    """A raw file on a socket whose peer has sent *data* and shut down."""
+    with sockets() as (one, other), io.SocketIO(one, "r") as file:
+        now(other.sendall(data))
+        other.shutdown(1)
+        yield file
+
+
+raws = pytest.mark.parametrize("make", [raw_pipe, raw_socket])
+
+
+@contextmanager
+def stdlib_pipe(data: bytes) -> Generator[real.FileIO, None, None]:
+    reading, writing = os.pipe()
+    os.write(writing, data)
+    os.close(writing)
+    with real.FileIO(reading, "r") as file:
+        yield file
+
+
+@raws
+@pytest.mark.parametrize("size", [None, -1, 0, 1, 3, 4, 100])
+def test_readline_of_raw_files_gives_what_the_standard_library_gives(
+    make: Any, size: Optional[int]
+) -> None:
+    """The same pieces, and what follows a line stays where it is."""
+    for text in TEXTS:
+        with stdlib_pipe(text) as theirs, make(text) as ours:
+            for _ in range(8):
+                assert now(ours.readline(size)) == theirs.readline(size)
+            assert now(ours.read(100)) == theirs.read(100)
+
+
+@raws
+@pytest.mark.parametrize("hint", [None, -1, 0, 1, 4, 5, 6, 100])
+def test_readlines_of_raw_files_gives_what_the_standard_library_gives(
+    make: Any, hint: Optional[int]
+) -> None:
+    """As many lines as the hint asks for, and the rest stays."""
+    for text in TEXTS:
+        with stdlib_pipe(text) as theirs, make(text) as ours:
+            assert now(ours.readlines(hint)) == cast(Any, theirs).readlines(hint)
+            assert now(ours.readlines()) == theirs.readlines()
+
+
+@raws
+def test_next_of_raw_files_gives_the_lines_and_then_end(make: Any) -> None:
+    """What a loop over the standard library's file gives."""
+    for text in TEXTS:
+        with stdlib_pipe(text) as theirs, make(text) as ours:
+            for line in theirs:
+                assert now(ours.next()) == line
+            assert now(ours.next()) is END
+            assert now(ours.next()) is END
+
+
+def test_writelines_of_raw_files_writes_each_to_its_last_byte() -> None:
+    """Every kind of buffer, and more than the pipe takes at once."""
+    lines: List[Any] = [b"one\n", bytearray(b"two\n"), memoryview(b"-three\n-")[1:-1], b""]
+    lines += [array("i", range(3)), b"x" * 300_000]
+    wanted = b"".join(bytes(memoryview(line).tobytes()) for line in lines)
+
+    def main() -> Green[bytes]:
+        with pipe() as (reader, writer):
+            raw = cast(FileIO, writer.raw)
+
+            def write() -> Green[None]:
+                yield from raw.writelines(lines)
+                raw.close()
+
+            gt = genlet.spawn(write)
+            data = yield from reader.read()
+            yield from gt.wait()
+            return data
+
+    assert genlet.run(main) == wanted
+
+
+def test_what_cannot_be_viewed_by_bytes_is_refused_as_in_the_standard_library() -> None:
+    """A view with steps is no contiguous memory."""
+    with pipe() as (_, writer):
+        with pytest.raises((TypeError, BufferError, ValueError)):
+            now(cast(FileIO, writer.raw).writelines([memoryview(b"abcd")[::2]]))
+        with pytest.raises((TypeError, BufferError, ValueError)):
+            now(writer.write(memoryview(bytes(100_000))[::2]))
 
 
 # ---- the table ------------------------------------------------------------------------------------

@@ -642,6 +642,21 @@ def test_sendall_takes_every_kind_of_buffer(pair: Pair) -> None:
     run(main)
 
 
+def test_what_sendall_could_not_send_is_free_when_the_error_comes() -> None:
+    """As of the standard library's sockets: a bytearray may be resized while the error lives."""
+
+    def main() -> Green[None]:
+        with unix() as (one, _):
+            one.settimeout(0.01)
+            data = bytearray(10_000_000)
+            with pytest.raises(real.timeout) as caught:
+                yield from one.sendall(data)
+            data += b"more"
+            assert caught.value.__traceback__ is not None
+
+    run(main)
+
+
 def test_sendall_has_one_deadline_for_the_whole() -> None:
     """A reader that takes a little each time does not prolong the timeout."""
 

@@ -478,6 +478,87 @@ def test_a_file_over_tls_reads_and_writes() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("why", ["another shakes hands", "there is something to send, too"])
+def test_closing_a_file_over_tls_wakes_its_reader_whatever_it_waits_for(why: str) -> None:
+    """The socket stays open, and goes on working."""
+    pytest.importorskip("genlet.green.io")
+
+    def main() -> Green[None]:
+        with pair() as (client, server):
+            others: List[AnyGreenThread] = []
+            if why == "another shakes hands":
+                others.append(genlet.spawn(client.do_handshake))
+                yield from until(parked(others[0]))
+            else:
+                yield from shake(client, server)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+                sender = genlet.spawn(client.sendall, bytes(1000000))
+                yield from until(parked(sender))
+                yield from sender.kill()
+            file = client.makefile("rb")
+            reader = genlet.spawn(file.readline)
+            yield from until(parked(reader))
+            file.close()
+            with pytest.raises(ClosedResource):
+                yield from reader.wait()
+            receiver = genlet.spawn(read_all, server)
+            yield from client.sendall(b"END")
+            for gt in others:
+                yield from gt.wait()
+            client.close()
+            assert (yield from receiver.wait()).endswith(b"END")
+
+    run(main, 5)
+
+
+def test_an_interrupted_write_to_a_file_over_tls_writes_nothing_twice() -> None:
+    """What a timeout interrupts is kept, and flushed once, also while the errors are kept."""
+    pytest.importorskip("genlet.green.io")
+    data = bytes(range(251)) * 2000
+    errors: List[BaseException] = []
+
+    def main() -> Green[None]:
+        with pair() as (client, server):
+            yield from shake(client, server)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            client.settimeout(0.01)
+            file = client.makefile("wb")
+            for part in (b"begin", data, b"more", b"end" * 10000):
+                try:
+                    yield from file.write(part)
+                    yield from file.flush()
+                except plain.timeout as exc:
+                    errors.append(exc)
+            assert len(errors) > 2
+            wanted = b"begin" + data + b"more" + b"end" * 10000
+            reader = genlet.spawn(read_exactly, server, len(wanted) + 1)
+            client.settimeout(None)
+            yield from file.flush()
+            yield from client.sendall(b"!")
+            assert (yield from reader.wait()) == wanted + b"!"
+            file.close()
+
+    run(main)
+
+
+@pytest.mark.parametrize("method", ["send", "sendall"])
+def test_what_could_not_be_sent_over_tls_is_free_when_the_error_comes(method: str) -> None:
+    """As of the standard library's sockets: a bytearray may be resized while the error lives."""
+
+    def main() -> Green[None]:
+        with pair() as (client, server):
+            yield from shake(client, server)
+            client.settimeout(0.01)
+            data = bytearray(10_000)
+            yield from fill(client)
+            with pytest.raises(plain.timeout) as caught:
+                yield from getattr(client, method)(data)
+            data += b"more"
+            assert caught.value.__traceback__ is not None
+
+    run(main)
+
+
 def test_sendfile_encrypts(tmp_path: Path) -> None:
     """It sends the file's bytes as records, and never as they are."""
     data = os.urandom(100000)
@@ -601,11 +682,12 @@ def test_a_reset_is_an_error() -> None:
     run(main)
 
 
-def test_what_a_client_sent_before_it_left_is_received() -> None:
+@pytest.mark.parametrize("tcp", [True, False])
+def test_what_a_client_sent_before_it_left_is_received(tcp: bool) -> None:
     """A client may be gone before the tickets that end the handshake are sent."""
 
     def main() -> Green[None]:
-        with pair(tcp=True) as (client, server):
+        with pair(tcp=tcp) as (client, server):
             gt = genlet.spawn(client.sendall, b"fire and forget")
             server.settimeout(0)
             while not gt.dead:

@@ -67,6 +67,20 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+def test_an_unbuffered_pipe_is_read_by_lines() -> None:
+    """Without a buffer a line takes nothing of what follows it."""
+
+    def main() -> Green[None]:
+        child = Popen(sh("printf 'one\\ntwo\\nthree'"), stdout=PIPE, bufsize=0)
+        assert child.stdout is not None
+        assert (yield from child.stdout.readline()) == b"one\n"
+        assert (yield from child.stdout.read(1)) == b"t"
+        assert (yield from child.stdout.readlines()) == [b"wo\n", b"three"]
+        assert (yield from child.finish()) == 0
+
+    run(main)
+
+
 @pytest.fixture(autouse=True)
 def leaves_no_children() -> Iterator[None]:
     """Fail a test that leaves a child behind, dead or alive."""
