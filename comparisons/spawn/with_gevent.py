@@ -19,6 +19,6 @@ done = 0
 started = time.perf_counter()
 for _ in range(size() // BATCH):
     greenlets = [gevent.spawn(one) for _ in range(BATCH)]
-    for greenlet in greenlets:
-        done += greenlet.get()
+    gevent.joinall(greenlets)
+    done += sum(greenlet.value for greenlet in greenlets)
 measured(done, time.perf_counter() - started, done)
