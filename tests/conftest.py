@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import threading
 from _thread import _count as count_threads
 from time import monotonic, sleep
@@ -59,6 +60,9 @@ def leaves_nothing_behind() -> Iterator[None]:
     handler = signal.getsignal(signal.SIGINT)
     wakeup = wakeup_fd()
     yield
+    dns = sys.modules.get("genlet.green.dns")
+    if dns is not None and dns._resolver is not None:
+        dns.set_resolver(None)  # or its threads stay for the next lookup
     assert not runs_a_kernel(), "a kernel is still installed in this thread"
     assert signal.getsignal(signal.SIGINT) == handler, "the handler of SIGINT was changed"
     assert wakeup_fd() == wakeup, "the wakeup descriptor of signals was changed"

@@ -582,9 +582,7 @@ class SSLSocket(sockets.socket):
         Source:
             ``ssl.SSLSocket.accept``, which does the handshake.
         """
-        sock, address = yield from super().accept()
-        assert isinstance(sock, self.__class__), "made by _child"
-        return sock, address
+        return super().accept()
 
     # ---- receiving ----
 

@@ -296,9 +296,10 @@ def name_server() -> Generator[Any, None, None]:
     message: Any = pytest.importorskip("dns.message")
     rrset: Any = pytest.importorskip("dns.rrset")
     name: Any = pytest.importorskip("dns.name")
+    # In this order: connections take numbers of ports all the time, datagrams hardly ever.
+    tcp = real.create_server(("127.0.0.1", 0))
     udp = real.socket(type=real.SOCK_DGRAM)
-    udp.bind(("127.0.0.1", 0))
-    tcp = real.create_server(udp.getsockname())
+    udp.bind(tcp.getsockname())
     stop = threading.Event()
 
     def reply(wire: bytes, whole: bool) -> bytes:

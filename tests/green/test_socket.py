@@ -896,7 +896,8 @@ def test_a_socket_that_was_never_closed_leaves_its_number_to_the_next() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             number = yield from forget()
-            gc.collect()
+            for _ in range(3):  # on PyPy, a finalizer runs after the collection that found it
+                gc.collect()
         with unix() as (one, other):
             assert number in (one.fileno(), other.fileno())
             for sock, peer in ((one, other), (other, one)):
