@@ -312,6 +312,8 @@ class socket:
                 try:
                     data = receive(bufsize, flags)
                 except BlockingIOError:
+                    if not bufsize:
+                        return b""  # CPython does not even ask the system; PyPy does
                     if flags & DONTWAIT and timeout is None:
                         raise
                     reader.ready = False
@@ -352,6 +354,8 @@ class socket:
                 try:
                     count = self._sock.recv_into(buffer, nbytes, flags)
                 except BlockingIOError:
+                    if not (nbytes or memoryview(buffer).nbytes):
+                        return 0  # as in `recv`
                     if flags & DONTWAIT and timeout is None:
                         raise
                     reader.ready = False
