@@ -17,6 +17,7 @@ from typing import Any, Callable, ContextManager, Generator, List, Optional, Tup
 import pytest
 
 import genlet
+from genlet._compat import IS_PYPY
 from genlet.abc import Green
 from genlet.green import socket as green
 from genlet.green.socket import socket
@@ -881,6 +882,7 @@ def test_the_next_socket_on_a_closed_number_hears_nothing_of_the_last() -> None:
     run(main)
 
 
+@pytest.mark.skipif(IS_PYPY, reason="when PyPy finalizes what is garbage is its own affair")
 def test_a_socket_that_was_never_closed_leaves_its_number_to_the_next() -> None:
     """A green socket that is garbage has warned, and its number works for another."""
 
@@ -896,8 +898,7 @@ def test_a_socket_that_was_never_closed_leaves_its_number_to_the_next() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             number = yield from forget()
-            for _ in range(3):  # on PyPy, a finalizer runs after the collection that found it
-                gc.collect()
+            gc.collect()
         with unix() as (one, other):
             assert number in (one.fileno(), other.fileno())
             for sock, peer in ((one, other), (other, one)):
