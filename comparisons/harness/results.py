@@ -21,7 +21,7 @@ class Summary(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        return f"{digits(self.median)}"
+        return digits(self.median)
 
 
 def digits(value: float) -> str:
