@@ -16,7 +16,7 @@ from math import inf
 from typing import TYPE_CHECKING, Callable, List, Optional, cast
 
 from .abc import Green, Op, green
-from .kernel import AnyGreenThread, Wait, Waiters, get_scheduler, shielded
+from .kernel import AnyGreenThread, Wait, Waiters, get_scheduler, getcurrent, shielded
 from .lock import Lock, RLock
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ class Condition:
     def _retake(self, notice: Notice) -> Green[None]:
         """Take the lock again, on the way out."""
         lock = self.lock
+        gt = getcurrent()
         taken = lock._take()
         try:
             if not taken:
@@ -118,7 +119,7 @@ class Condition:
             if taken:
                 lock._again = notice.depth - 1
             else:
-                lock._overlook(notice.gt, notice.depth)
+                lock._overlook(gt, notice.depth)
 
     @green
     def wait_for(

@@ -12,6 +12,7 @@ from .kernel import (
     checkpoint,
     get_scheduler,
     getcurrent,
+    here,
     sleep,
 )
 
@@ -52,7 +53,7 @@ def spawn(fn: Callable[P, Green[T]], /, *args: P.args, **kwargs: P.kwargs) -> Gr
     Source:
         eventlet ``spawn``, which takes plain functions too.
     """
-    return get_scheduler().spawn(fn, args, kwargs)
+    return (here.scheduler or get_scheduler()).spawn(fn, args, kwargs)
 
 
 def spawn_n(fn: Callable[P, Green[object]], /, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -61,7 +62,7 @@ def spawn_n(fn: Callable[P, Green[object]], /, *args: P.args, **kwargs: P.kwargs
     Source:
         eventlet ``spawn_n``, which returns a greenlet to kill; use `spawn` for that.
     """
-    get_scheduler().spawn(fn, args, kwargs)
+    (here.scheduler or get_scheduler()).spawn(fn, args, kwargs)
 
 
 def spawn_after(

@@ -246,7 +246,7 @@ class TaskGroup(Group):
             if not self.scope.cancel_called:
                 self.scope.origin = gt
                 self.scope.cancel(error)
-        super().ended(gt)
+        Group.ended(self, gt)
         if not self.members:
             self._drained.wake_all(None)
 

@@ -1064,7 +1064,7 @@ def test_imap_next_interrupted_loses_no_result() -> None:
                 yield from source.next()
         first = source._jobs[0]
         assert isinstance(first, genlet.GreenThread)
-        assert not first._links, "whoever gave up is no longer linked to the job"
+        assert not first.links, "whoever gave up is no longer linked to the job"
         gate.open()
         assert (yield from source.collect()) == [0, 1, 2, 3, 4]
 

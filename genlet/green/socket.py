@@ -329,9 +329,10 @@ class socket:
             # Direction.wait, written out: this is the hottest line there is.
             yield reader
             gt = reader.gt
-            reader.gt = NOBODY
             if gt.scheduler.current is not gt or gt.fault is not None:
-                raise fault(gt)
+                del gt
+                raise fault(reader)
+            reader.gt = NOBODY
 
     @green
     def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> Green[int]:

@@ -43,7 +43,7 @@ from .cancel import (
     move_on_at,
     shielded,
 )
-from .context import get_scheduler, getcurrent
+from .context import get_scheduler, getcurrent, here
 from .driver import Runner, run, use_hub
 from .fdtraps import Direction, trampoline, wait_fd
 from .greenthread import AnyGreenThread, GreenThread
@@ -95,6 +95,7 @@ __all__ = [
     "fault",
     "get_scheduler",
     "getcurrent",
+    "here",
     "move_on_after",
     "move_on_at",
     "portal",

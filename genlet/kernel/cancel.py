@@ -76,7 +76,9 @@ class Cancelled(BaseException):
         scope: Optional[CancelScope] = None,
         origin: object = None,
     ) -> None:
-        super().__init__(*(() if reason is None else (reason,)))
+        # BaseException.__new__ has set args to what was given by position.
+        if reason is None:
+            self.args = ()
         self.reason: object = reason
         self.scope: Optional[CancelScope] = scope
         self.origin: object = origin
@@ -531,9 +533,11 @@ class Delivery:
 
 def note(exc: BaseException, delivery: Delivery) -> None:
     """Note on *exc* that it is delivered."""
-    others = [one for one in getattr(exc, DELIVERIES, ()) if one.gt.gen is not None]
+    noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
+    if noted:
+        noted = tuple(one for one in noted if one.gt.gen is not None)
     try:
-        setattr(exc, DELIVERIES, (*others, delivery))
+        setattr(exc, DELIVERIES, (*noted, delivery))
     except AttributeError:
         pass  # an exception with slots: ending with it counts as failing
 
@@ -546,21 +550,24 @@ def deliveries(exc: BaseException, gt: AnyGreenThread) -> List[Delivery]:
 
 def is_final(exc: BaseException, gt: AnyGreenThread) -> bool:
     """Whether *gt*, which has ended with *exc*, ended as it was told; the notes are taken off."""
-    mine = deliveries(exc, gt)
-    if mine:
-        setattr(
-            exc, DELIVERIES, tuple(one for one in getattr(exc, DELIVERIES) if one.gt is not gt)
-        )
-    return any(one.final for one in mine)
+    noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
+    final = False
+    others: Tuple[Delivery, ...] = ()
+    for one in noted:
+        if one.gt is gt:
+            final = final or one.final
+        else:
+            others = (*others, one)
+    if noted:
+        setattr(exc, DELIVERIES, others)
+    return final
 
 
 def covered(gt: AnyGreenThread, found: Found) -> List[Group]:
     """Return the live groups of *gt* that must drain before *found* is raised in it."""
-    if not gt.groups:
-        return []
     if isinstance(found, Interrupt):
-        return [g for g in gt.groups if g.members and g.sequence > found.since]
-    return [g for g in gt.groups if g.members and encloses(found, g.scope)]
+        return [g for g in gt.groups or () if g.members and g.sequence > found.since]
+    return [g for g in gt.groups or () if g.members and encloses(found, g.scope)]
 
 
 def call_off(groups: Iterable[Group], found: Found, exc: BaseException) -> None:
@@ -615,11 +622,12 @@ def interrupted_now(gt: AnyGreenThread) -> bool:
     if not trap.disarm():
         return False
     gt.fault = exc = commit(gt, found)
-    groups = covered(gt, found)
-    if groups:
-        scheduler.hold(gt, groups)
-        call_off(groups, found, exc)
-        return False
+    if gt.groups:
+        groups = covered(gt, found)
+        if groups:
+            scheduler.hold(gt, groups)
+            call_off(groups, found, exc)
+            return False
     gt.trap = None
     return True
 

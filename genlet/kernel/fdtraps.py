@@ -68,9 +68,10 @@ class Direction(Suspension):
         self.expired = False
         yield self
         gt = self.gt
-        self.gt = NOBODY
         if gt.scheduler.current is not gt or gt.fault is not None:
-            raise fault(gt)
+            del gt
+            raise fault(self)
+        self.gt = NOBODY
         if self.expired:
             raise fresh(error)
 
@@ -142,7 +143,8 @@ class FdWait(Suspension):
         yield self
         gt = self.gt
         if gt.scheduler.current is not gt or gt.fault is not None:
-            raise fault(gt)
+            del gt
+            raise fault(self)
         if not self.got:
             raise fresh(error)
         return self.got

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from sys import _getframe
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -58,14 +59,37 @@ class GreenThread(Generic[T]):
         group: The group that owns it.
     """
 
-    # The kernel's own: `steps` runs a step, `Context.run` unless something stands around it; `trap` is what it is suspended on, None while it is ready or runs; `fault` is raised by that
-    # trap's primitive when it is resumed; `attention` sends its next suspension down the slow path.
+    # The kernel's own.
+    gen: Optional[GeneratorType[Trap, None, T]]  # None: it has ended
+    steps: Steps  # what runs a step: its Context, unless something stands around that
+    trap: Optional[Suspension]  # what it is suspended on; None while it is ready or runs
+    fault: Optional[BaseException]  # raised by the trap's primitive when it is resumed
+    attention: bool  # sends its next suspension down the slow path
+    scheduler: Scheduler
+    group: Group
+    parent: Optional[AnyGreenThread]
+    number: int
+    scope: Optional[CancelScope]  # the innermost it has entered
+    value: T  # set when the generator returns
+    error: Optional[BaseException]
+    # Set together with the error:
+    traceback: Optional[TracebackType]
+    ended_as_told: bool  # with the very exception that was delivered to it
+    site: Optional[CodeType]  # who spawned it: the code, and the place in it
+    site_lasti: int
+    # What most greenthreads never have.
+    groups: Optional[List[Group]]
+    interrupts: Optional[List[Interrupt]]
+    told: Optional[List[CancelScope]]
+    links: Optional[Deque[Link]]
+    waiters: Optional[Waiters[None]]
+    _title: str
+    _name: Optional[str]
+
     __slots__ = (
         "__weakref__",
-        "_links",
         "_name",
         "_title",
-        "_waiters",
         "attention",
         "ended_as_told",
         "error",
@@ -74,6 +98,7 @@ class GreenThread(Generic[T]):
         "group",
         "groups",
         "interrupts",
+        "links",
         "number",
         "parent",
         "scheduler",
@@ -85,42 +110,8 @@ class GreenThread(Generic[T]):
         "traceback",
         "trap",
         "value",
+        "waiters",
     )
-
-    value: T  # set when the generator returns
-    # Set together with the error:
-    traceback: Optional[TracebackType]
-    ended_as_told: bool  # with the very exception that was delivered to it
-    site: Optional[CodeType]  # who spawned it: the code, and the place in it
-    site_lasti: int
-
-    def __init__(
-        self,
-        scheduler: Scheduler,
-        gen: GeneratorType[Trap, None, T],
-        context: Context,
-        group: Group,
-        number: int,
-    ) -> None:
-        self.scheduler: Scheduler = scheduler
-        self.gen: Optional[GeneratorType[Trap, None, T]] = gen
-        self.steps: Steps = context
-        self.trap: Optional[Suspension] = UNSTARTED
-        self.fault: Optional[BaseException] = None
-        self.attention: bool = False
-        self.scope: Optional[CancelScope] = group.scope
-        self.group: Group = group
-        self.parent: Optional[AnyGreenThread] = scheduler.current
-        self.number: int = number
-        self._title: str = gen.__qualname__
-        self._name: Optional[str] = None
-        # What most greenthreads never have.
-        self.groups: Optional[List[Group]] = None
-        self.interrupts: Optional[List[Interrupt]] = None
-        self.told: Optional[List[CancelScope]] = None
-        self._links: Optional[Deque[Link]] = None
-        self._waiters: Optional[Waiters[None]] = None
-        self.error: Optional[BaseException] = None
 
     # ---- the outcome ----
 
@@ -141,10 +132,15 @@ class GreenThread(Generic[T]):
         if self.gen is not None:
             if self.scheduler.current is self:
                 raise RuntimeError(f"{self!r} waits for its own end")
-            if self._waiters is None:
-                self._waiters = Waiters()
-            yield from Joining(self, "the end", self._waiters).get()
-        return self.result()
+            if self.waiters is None:
+                self.waiters = Waiters()
+            yield from Joining(self, "the end", self.waiters).get()
+        if self.error is None:
+            return self.value
+        try:
+            return self.result()
+        finally:
+            del self  # see result()
 
     def result(self) -> T:
         """Return the result or raise the error of a greenthread that has ended.
@@ -157,12 +153,12 @@ class GreenThread(Generic[T]):
         error = self.error
         if error is None:
             return self.value
-        if self.ended_as_told and isinstance(error, Cancelled):
-            raise GreenletExit(error.reason, origin=error)
         try:
+            if self.ended_as_told and isinstance(error, Cancelled):
+                raise GreenletExit(error.reason, origin=error)
             raise error.with_traceback(self.traceback)
         finally:
-            del error  # or the frame and the traceback hold each other
+            del self, error  # or the frame, the traceback and the error hold each other
 
     @property
     def dead(self) -> bool:
@@ -199,14 +195,14 @@ class GreenThread(Generic[T]):
         check_exception(exc, "kill")
         if self.gen is None:
             return
-        self._interrupt(exc, force, front=True)
+        interrupt(self, Interrupt(exc), front=True, force=force)
         yield from checkpoint()
 
     def kill_soon(self, exc: ExceptionLike = GreenletExit, *, force: bool = False) -> None:
         """Do as `kill` without waiting: for links, signal handlers and other plain code."""
         check_exception(exc, "kill_soon")
         if self.gen is not None:
-            self._interrupt(exc, force, front=False)
+            interrupt(self, Interrupt(exc), force=force)
 
     def cancel(self, exc: ExceptionLike = GreenletExit) -> None:
         """Keep it from starting; without effect once it has.
@@ -216,10 +212,7 @@ class GreenThread(Generic[T]):
         """
         check_exception(exc, "cancel")
         if self.gen is not None and not self.started:
-            self._interrupt(exc, False, front=False)
-
-    def _interrupt(self, exc: ExceptionLike, force: bool, *, front: bool) -> None:
-        interrupt(self, Interrupt(exc), front=front, force=force)
+            interrupt(self, Interrupt(exc))
 
     def throw_in(self, exc: BaseException) -> None:
         """Have *exc* thrown into the generator, over the head of whatever it is suspended on.
@@ -255,9 +248,9 @@ class GreenThread(Generic[T]):
         if self.gen is None:
             fn(self, *args, **kwargs)
             return
-        if self._links is None:
-            self._links = deque()
-        self._links.append((fn, args, kwargs))
+        if self.links is None:
+            self.links = deque()
+        self.links.append((fn, args, kwargs))
 
     def unlink(
         self,
@@ -267,8 +260,8 @@ class GreenThread(Generic[T]):
         **kwargs: P.kwargs,
     ) -> bool:
         """Take back a link made with just these arguments; whether there was one."""
-        if self._links is not None and (fn, args, kwargs) in self._links:
-            self._links.remove((fn, args, kwargs))
+        if self.links is not None and (fn, args, kwargs) in self.links:
+            self.links.remove((fn, args, kwargs))
             return True
         return False
 
@@ -283,14 +276,14 @@ class GreenThread(Generic[T]):
     @property
     def observed(self) -> bool:
         """Whether somebody waits for it or is linked to it, or its group takes its errors."""
-        if self._waiters or self.group.answers:
+        if self.waiters or self.group.answers:
             return True
-        return self._links is not None and any(link[0] is not drop for link in self._links)
+        return self.links is not None and any(link[0] is not drop for link in self.links)
 
     def settle(self) -> None:
         """Tell links and waiters of the end; called once by the scheduler."""
-        links = self._links
-        waiters, self._waiters = self._waiters, None
+        links = self.links
+        waiters, self.waiters = self.waiters, None
         if links:
             scheduler = self.scheduler
             current, scheduler.current = scheduler.current, None  # a link runs in no greenthread
@@ -374,8 +367,6 @@ class GreenThread(Generic[T]):
         if gen is None or not self.started:
             return []
         if self._running:
-            from sys import _getframe
-
             running: List[Tuple[FrameType, int]] = []
             frame: Optional[FrameType] = _getframe(1)
             while frame is not None:
@@ -413,6 +404,41 @@ class GreenThread(Generic[T]):
         else:
             state = f"waits for {self.trap.describe()}"
         return f"<GreenThread {self.name} {state}>"
+
+
+def make(
+    scheduler: Scheduler,
+    gen: GeneratorType[Trap, None, T],
+    context: Context,
+    group: Group,
+    depth: int,
+) -> GreenThread[T]:
+    """Return a new member of *group*, which was not started.
+
+    No ``__init__``: with slots, CPython takes half as long again for a class that has one.
+
+    Args:
+        depth: How many calls up the line stands that is to be remembered as the spawner's.
+    """
+    gt: GreenThread[T] = GreenThread()
+    gt.scheduler = scheduler
+    gt.gen = gen
+    gt.steps = context
+    gt.trap = UNSTARTED
+    gt.group = group
+    gt.scope = group.scope
+    gt.parent = scheduler.current
+    gt.number = scheduler.spawned = scheduler.spawned + 1
+    gt._title = gen.__qualname__
+    gt.attention = False
+    gt.fault = gt.error = gt.groups = gt.interrupts = gt.told = gt.links = gt.waiters = None
+    gt._name = None
+    # The spawner's code and place, not its variables; the line is looked up when it is asked for,
+    # since finding it costs more than all the rest.
+    caller = _getframe(depth)
+    gt.site, gt.site_lasti = caller.f_code, caller.f_lasti
+    group.members[gt] = None
+    return gt
 
 
 class Steps(Protocol):

@@ -65,12 +65,15 @@ class Group:
                     report.print_barrier(owner, self)
             else:
                 owner.groups.remove(self)
+                self.scope.group = None  # nobody is left to be cancelled: let go of each other
         return caught
 
     def ended(self, gt: AnyGreenThread) -> None:
         """A member has ended; the last one to do so lets the owner go on."""
         del self.members[gt]
         if not self.members and self.owner is not None:
+            if self.left:
+                self.scope.group = None
             self.scheduler.release(self.owner)
 
     def late_error(self) -> Optional[BaseException]:

@@ -312,12 +312,17 @@ class Descriptor(Entry):
 
     def close(self) -> None:
         """Unregister, and fail whoever waits: call this before the descriptor is closed."""
-        for side in (self.reader, self.writer):
+        if self.closed:
+            return
+        sides = (self.reader, self.writer)
+        for side in sides:
             gt = side.gt
             if gt is not NOBODY and gt.scheduler is not here.scheduler:
                 raise elsewhere(self.fd)
         self.closed = True
-        for side in (self.reader, self.writer):
+        # They know this one: together they would be a cycle for the garbage collector.
+        self.reader, self.writer = GONE.reader, GONE.writer
+        for side in sides:
             side.ready = True  # whoever tries now gets the system's own error
         hub, self.hub = self.hub, None
         if hub is None:
@@ -326,7 +331,7 @@ class Descriptor(Entry):
         if hub.edge or self.interest:
             self.interest = 0
             hub.poller.unregister(self.fd)
-        for side in (self.reader, self.writer):
+        for side in sides:
             side.scheduler = None
             if side.gt is not NOBODY:
                 side.fail(closed(self.fd))
@@ -392,6 +397,9 @@ class Descriptor(Entry):
                 self.hub.poller.modify(self.fd, keep)
             else:
                 self.hub.poller.unregister(self.fd)
+
+
+GONE = Descriptor(-1)  # whose sides, on which nobody ever waits, the closed ones have
 
 
 class Hub:

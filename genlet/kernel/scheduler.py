@@ -18,11 +18,10 @@
 from __future__ import annotations
 
 import gc
-import sys
 from _thread import get_ident
 from collections import deque
 from contextvars import Context, copy_context
-from types import GeneratorType
+from types import FunctionType, GeneratorType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -55,7 +54,7 @@ from .cancel import (
 )
 from .closing import PATIENCE, Closing
 from .context import here
-from .greenthread import GreenThread, Throwing, drop
+from .greenthread import GreenThread, Throwing, drop, make
 from .group import Group
 from .hub import Hub
 from .instruments import Instruments, ObservedSteps
@@ -76,6 +75,9 @@ T = TypeVar("T")
 # each greenthread.  That it gives a Suspension is what green code promises; what else it may give
 # is found out when that is armed.
 SEND = cast("Callable[[object, None], Suspension]", GeneratorType.send)
+
+# The flag of a code object whose call gives a generator: inspect.CO_GENERATOR.
+GENERATOR = 0x20
 
 # The longest the poller is asked to wait, in seconds: epoll takes milliseconds in 31 bits.
 DAY = 86400.0
@@ -165,23 +167,17 @@ class Scheduler:
             )
         if self.closed or self.orphan:
             raise RuntimeError("the run has ended: nothing can be spawned in it any more")
-        if not callable(fn):
-            raise report.not_callable(verb, fn)
         context = copy_context()
-        # With keywords, even none, Context.run takes three times as long.
-        made: object = context.run(fn, *args, **kwargs) if kwargs else context.run(fn, *args)
-        gen = cast("GeneratorType[Trap, None, T]", made)
-        if made.__class__ is not GeneratorType or not is_fresh(gen):
-            raise report.not_green(verb, fn, made)
+        gen: GeneratorType[Trap, None, T]
+        if fn.__class__ is FunctionType and fn.__code__.co_flags & GENERATOR:
+            # The call runs nothing of it, and cannot give anything else: no need to look.
+            made: Any = fn(*args, **kwargs) if kwargs else fn(*args)
+            gen = made
+        else:
+            gen = call_green(fn, args, kwargs, context, verb)
         if group is None:
             group = self.root
-        self.spawned = number = self.spawned + 1
-        gt = GreenThread(self, gen, context, group, number)
-        # The spawner's code and place, not its variables; the line is looked up when it is asked
-        # for, since finding it costs more than all the rest.
-        caller = sys._getframe(depth)
-        gt.site, gt.site_lasti = caller.f_code, caller.f_lasti
-        group.members[gt] = None
+        gt = make(self, gen, context, group, depth + 1)
         if self.instruments is not None:
             self._observe(gt)
         if group.alert:
@@ -210,12 +206,8 @@ class Scheduler:
         """
         group = Group(self)
         group.answers = True  # a failure is the caller's to see
-        self.spawned = number = self.spawned + 1
-        gt = GreenThread(self, gen, context, group, number)
-        caller = sys._getframe(depth)
-        gt.site, gt.site_lasti = caller.f_code, caller.f_lasti
+        gt = make(self, gen, context, group, depth + 1)
         gt.trap = None  # it has run
-        group.members[gt] = None
         if self.instruments is not None:
             self.instruments.tell("spawned", gt)
         self.end(gt, value, error)
@@ -550,14 +542,16 @@ class Scheduler:
             if left:
                 gt.trap = HeldEnd(left, gt, value, error)
                 return
-        if gt.trap is not None and gt.trap.unstarted:
-            gt.trap.disarm()
-            gen.close()  # nothing of it ever runs
+        trap = gt.trap
+        if trap is not None:
+            if gt is self.current or not trap.unstarted:
+                gt.trap = None
+            else:  # it stays: this is how one knows that it never started
+                trap.disarm()
+                gen.close()  # nothing of it ever runs
         gt.gen = None
         gt.value = value
         gt.parent = None
-        if gt is self.current or not (gt.trap is not None and gt.trap.unstarted):
-            gt.trap = None  # else it stays: this is how one knows that it never started
         gt.scope = None
         if error is not None:
             gt.error = error
@@ -565,7 +559,8 @@ class Scheduler:
             # Kept: whoever waits raises it with this one.
             error.__traceback__ = gt.traceback = without_kernel(error.__traceback__)
             self._report(gt, error)
-        gt.settle()
+        if gt.waiters is not None or gt.links is not None:
+            gt.settle()
         if self.instruments is not None:
             self.instruments.tell("finished", gt)
         gt.group.ended(gt)
@@ -686,6 +681,28 @@ class HeldEnd(Held):
             elif late is not None:
                 gt.scheduler.tell_hook(gt, late)
         gt.scheduler.end(gt, self.value if error is None else None, error)
+
+
+def call_green(
+    fn: Callable[..., Green[T]],
+    args: Tuple[Any, ...],
+    kwargs: Dict[str, Any],
+    context: Context,
+    verb: str,
+) -> GeneratorType[Trap, None, T]:
+    """Call *fn* in *context* and return the generator it gives, which must be a new one.
+
+    Raises:
+        TypeError: It gave something else; *verb* is what the error calls the caller.
+    """
+    if not callable(fn):
+        raise report.not_callable(verb, fn)
+    # With keywords, even none, Context.run takes three times as long.
+    made: Any = context.run(fn, *args, **kwargs) if kwargs else context.run(fn, *args)
+    if made.__class__ is not GeneratorType or not is_fresh(made):
+        raise report.not_green(verb, fn, made)
+    gen: GeneratorType[Trap, None, T] = made
+    return gen
 
 
 def without_kernel(traceback: Optional[TracebackType]) -> Optional[TracebackType]:

@@ -7,7 +7,11 @@
 #     yield self
 #     gt = self.gt
 #     if gt.scheduler.current is not gt or gt.fault is not None:
-#         raise fault(gt)
+#         del gt
+#         raise fault(self)
+#
+# The greenthread may end with what is raised, and keep it: a frame in its traceback that held the
+# greenthread would make a cycle of them, for the garbage collector to find.  Hence the ``del``.
 #
 # Making a trap has no effect.  The scheduler calls ``arm(gt)`` once the trap was yielded, and
 # ``disarm()`` when it interrupts the greenthread.  Whatever the trap waits for settles it by taking
@@ -85,17 +89,20 @@ class Suspension(Trap):
         return None
 
 
-def fault(gt: AnyGreenThread) -> BaseException:
-    """Return what is to be raised where *gt* was suspended."""
+def fault(trap: Suspension) -> BaseException:
+    """Return what is to be raised where a greenthread was suspended on *trap*, which lets go of it."""
+    gt = trap.gt
     running = gt.scheduler.current
     if running is not gt:
         gt.throw_in(
             SharedGenerator(f"{running!r} drove the generator that {gt!r} is suspended in")
         )
+        trap.gt = NOBODY
         return SharedGenerator(
             f"{running!r} drives a generator that {gt!r} is suspended in: give each greenthread a"
             " call of its own"
         )
+    trap.gt = NOBODY
     exc, gt.fault = gt.fault, None
     assert exc is not None, "fault() is asked for only when there is one"
     return exc
@@ -184,11 +191,13 @@ def sleep(seconds: float = 0) -> Green[None]:
     yield trap
     gt = trap.gt
     if gt.scheduler.current is not gt or gt.fault is not None:
-        raise fault(gt)
+        del gt
+        raise fault(trap)
     if gt.attention and trap.queued:  # it came while this was queued: raised by suspending again
         yield trap
         if gt.scheduler.current is not gt or gt.fault is not None:
-            raise fault(gt)
+            del gt
+            raise fault(trap)
 
 
 # ---- waiting to be woken --------------------------------------------------------------------------
@@ -251,7 +260,8 @@ class Wait(Suspension, Generic[T]):
         yield self
         gt = self.gt
         if gt.scheduler.current is not gt or gt.fault is not None:
-            raise fault(gt)
+            del gt
+            raise fault(self)
         # It was woken with a T, or expired and gives the default, which is None only where T
         # allows it.
         return self._value  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
