@@ -20,7 +20,7 @@ from os import environ as _environ
 from typing import TYPE_CHECKING, Dict
 
 from ._version import __version__
-from .abc import END, End, Green, Op, Trap, green
+from .abc import Green, Op, Trap, green
 from .errors import (
     BusyResource,
     ClosedResource,
@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from .corolocal import local
     from .coroutines import awaitable, drive
     from .dagpool import DAGPool
+    from .end import END, End
     from .event import Event
     from .greenpool import GreenPile, GreenPool
     from .hubs import get_hub, notify_close, notify_opened
@@ -96,6 +97,7 @@ _LATE: Dict[str, str] = {
         "corolocal": "local",
         "coroutines": "awaitable drive",
         "dagpool": "DAGPool",
+        "end": "END End",
         "event": "Event",
         "greenpool": "GreenPile GreenPool",
         "hubs": "get_hub notify_close notify_opened",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from types import CodeType, FunctionType, coroutine
 from typing import (
     TYPE_CHECKING,
@@ -109,21 +108,6 @@ def green(fn: Callable[P, Generator[Trap, None, T]]) -> Callable[P, Op[T]]:
     marked.__doc__ = fn.__doc__
     marked.__dict__.update(fn.__dict__)
     return cast("Callable[P, Op[T]]", marked)
-
-
-class End(Enum):
-    """The type of `END`, which a source's ``next()`` returns when there is nothing more to come.
-
-    An Enum, so that ``is not END`` narrows in mypy and pyright.
-    """
-
-    END = "END"
-
-    def __repr__(self) -> str:
-        return self.value
-
-
-END = End.END
 
 
 class HasFileno(Protocol):

@@ -18,7 +18,8 @@ from typing import (
     cast,
 )
 
-from .abc import END, End, Green, green
+from .abc import Green, green
+from .end import END, End
 from .errors import ClosedResource, WouldBlock
 from .kernel import AnyGreenThread, Wait, Waiters
 

@@ -20,7 +20,8 @@ from typing import (
 )
 
 from ._compat import is_fresh
-from .abc import END, End, Green, Op, green
+from .abc import Green, Op, green
+from .end import END, End
 from .kernel import AnyGreenThread, GreenThread, Waiters, WaitUnless, checkpoint
 from .scopes import strictly
 from .taskgroup import TaskGroup

@@ -29,7 +29,8 @@ from typing import (
     overload,
 )
 
-from .abc import END, End, Green, green
+from .abc import Green, green
+from .end import END, End
 from .kernel import AnyGreenThread, Wait, Waiters, get_scheduler
 
 if TYPE_CHECKING:

@@ -38,7 +38,8 @@ from typing import (
     overload,
 )
 
-from .abc import END, End, Green, Trap, green
+from .abc import Green, Trap, green
+from .end import END, End
 from .errors import WouldBlock, WrongThread
 from .kernel import (
     AnyGreenThread,

@@ -18,7 +18,8 @@ from typing import (
     overload,
 )
 
-from .abc import END, End, Green, green
+from .abc import Green, green
+from .end import END, End
 from .kernel import AnyGreenThread, Wait, Waiters
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from heapq import heapify, heappop, heappush
 from queue import Empty, Full
 from typing import Any, Generic, List, Optional, TypeVar, Union, cast
 
-from .abc import END, End, Green, green
+from .abc import Green, green
+from .end import END, End
 from .kernel import AnyGreenThread, Wait, Waiters
 
 __all__ = [

@@ -49,7 +49,8 @@ from typing import (
 )
 from weakref import WeakSet
 
-from .abc import END, End, Green, Op, green
+from .abc import Green, Op, green
+from .end import END, End
 from .kernel import Portal, Wait, portal
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, cast
 import pytest
 
 import genlet
-from genlet.abc import END, Green
+from genlet.abc import Green
 from genlet.dagpool import Collision, DAGPool, PropagateError, Results
+from genlet.end import END
 from genlet.kernel import Runner
 from tests.crews import Gate, ended, hold_back, turns
 from tests.kernel import forever, simulate

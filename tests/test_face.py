@@ -17,7 +17,7 @@ import pytest
 import genlet
 import genlet.errors
 import genlet.kernel
-from genlet.abc import END, End
+from genlet.end import END, End
 
 ROOT = Path(__file__).resolve().parent.parent
 FACES = [genlet, genlet.kernel]

@@ -9,7 +9,8 @@ from typing import Any, Callable, Iterator, List, Tuple, Type, Union
 import pytest
 
 import genlet
-from genlet.abc import END, End, Green
+from genlet.abc import Green
+from genlet.end import END, End
 from genlet.errors import WouldBlock, WrongThread
 from genlet.greenpool import GreenMap, GreenPile, GreenPool
 from genlet.kernel import AnyGreenThread, GreenletExit, NullInstrument, Runner

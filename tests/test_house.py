@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # room: (its modules and packages, the rooms it may import)
 ROOMS: Dict[str, Tuple[str, str]] = {
-    "ground": ("abc errors _compat _version", ""),
+    "ground": ("abc end errors _compat _version", ""),
     "pollers": ("kernel.pollers", "ground"),
     "lint": ("lint mypy_plugin", "ground"),
     "kernel": ("kernel", "ground pollers lint"),

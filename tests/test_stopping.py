@@ -8,7 +8,7 @@ import pytest
 
 import genlet
 from genlet import END, Cancelled, Green
-from genlet.abc import End
+from genlet.end import End
 from genlet.kernel import Wait, Waiters
 from genlet.stopping import Stopper
 from genlet.taskgroup import TaskGroup

@@ -7,11 +7,12 @@ from typing import Any, ContextManager, List, Optional, Tuple, Union
 
 from typing_extensions import assert_type
 
-from genlet.abc import END, End, Green
+from genlet.abc import Green
 from genlet.barrier import Barrier
 from genlet.channel import Channel, Receiver, Sender
 from genlet.condition import Condition
 from genlet.corolocal import local
+from genlet.end import END, End
 from genlet.event import Event
 from genlet.kernel import AnyGreenThread
 from genlet.lock import Lock, RLock

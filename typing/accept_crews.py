@@ -8,8 +8,8 @@ from typing import Any, ContextManager, Dict, List, Optional, Set, Tuple, Union
 from typing_extensions import assert_type
 
 from genlet import END, Green, GreenThread, Op, sleep
-from genlet.abc import End
 from genlet.dagpool import DAGPool, PropagateError, Results
+from genlet.end import End
 from genlet.greenpool import GreenMap, GreenPile, GreenPool
 from genlet.pools import Pool, Token, TokenPool
 

@@ -10,7 +10,7 @@ from typing import Any, ContextManager, Dict, List, NoReturn, Optional, Tuple, U
 from typing_extensions import assert_type
 
 from genlet import END, Green
-from genlet.abc import End
+from genlet.end import End
 from genlet.green import _thread, io, os, queue, selectors, signal, ssl, subprocess, threading
 from genlet.green import select as green_select
 from genlet.green import socket as sockets

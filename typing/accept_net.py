@@ -10,8 +10,8 @@ from typing_extensions import assert_type
 
 import genlet
 from genlet import END, Green, Stopper, StopServe, awaitable, drive, hubs, patcher, tpool
-from genlet.abc import End
 from genlet.convenience import ReusePortUnavailableWarning, ReuseRandomPortWarning
+from genlet.end import End
 from genlet.green import socket as sockets
 from genlet.green import ssl
 from genlet.net import (

@@ -8,8 +8,9 @@ from typing import Callable, ContextManager, Iterator, List, Optional, Tuple, Un
 
 from typing_extensions import Self, assert_type
 
-from genlet.abc import END, End, Green, Op
+from genlet.abc import Green, Op
 from genlet.combinators import Completions, amap, as_completed, gather, race
+from genlet.end import END, End
 from genlet.green.socket import socket
 from genlet.kernel import CancelScope, GreenThread, sleep
 from genlet.scopes import ScopedGroup, scoped

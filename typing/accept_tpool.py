@@ -7,7 +7,7 @@ from typing import Dict, Iterator, List, Union
 from typing_extensions import assert_type
 
 from genlet import END, Green, Op, spawn, tpool
-from genlet.abc import End
+from genlet.end import End
 from genlet.tpool import Proxy, Statistics, ThreadPool, from_thread, unwrap
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import Tuple
 
-from genlet.abc import END, Green
+from genlet.abc import Green
 from genlet.combinators import amap, as_completed, gather, race
+from genlet.end import END
 from genlet.kernel import sleep
 from genlet.scopes import ScopedGroup, scoped
 from genlet.stopping import Stopper

@@ -30,7 +30,8 @@ from typing import (
     Union,
 )
 
-from ..abc import END, End, Green, green
+from ..abc import Green, green
+from ..end import END, End
 from ..errors import BusyResource, IncompleteReadError, LimitOverrunError, Unfinished
 from ..kernel import AnyGreenThread
 from ._raw import READ_CHUNK, FileIO, IOBase, Raw, RawIOBase, attempt, current, octets

@@ -39,7 +39,8 @@ from typing import (
 )
 
 from .._compat import IS_PYPY
-from ..abc import END, End, Green, green
+from ..abc import Green, green
+from ..end import END, End
 from ..errors import ClosedResource
 from ..hubs import notify_close
 from ..kernel import (

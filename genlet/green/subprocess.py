@@ -68,7 +68,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer, Literal, Self, Unpack
 
-    from ..abc import End, HasFileno, Op
+    from ..abc import HasFileno, Op
+    from ..end import End
 
     StrOrBytesPath = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
     Command = Union[StrOrBytesPath, Sequence[StrOrBytesPath]]

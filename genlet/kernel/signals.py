@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import TYPE_CHECKING, Optional
 
 from .cancel import Interrupt, interrupt
 
 if TYPE_CHECKING:
-    from types import FrameType, ModuleType
+    import signal
+    from types import FrameType
 
     from .scheduler import Scheduler
+else:
+    # What `signal` wraps: that converts numbers to Enum members, for 2 us a call and 4 ms of import.
+    import _signal as signal
 
-SIGINT = 2  # on every platform; signal.SIGINT is an Enum member, and those convert slowly
+SIGINT = 2  # on every platform
 
 
 LOOP_MODULE = f"{__package__}.scheduler"
-
-
-def _signal(signal: ModuleType) -> Callable[[int, Callable[..., object]], object]:
-    """Return ``signal.signal`` without its conversions to Enum members, which cost 2 µs a call."""
-    function: Callable[[int, Callable[..., object]], object] = signal.signal
-    return getattr(function, "__wrapped__", function)
-
-
-def _getsignal(signal: ModuleType) -> Callable[[int], object]:
-    """Return ``signal.getsignal`` in the same way."""
-    function: Callable[[int], object] = signal.getsignal
-    return getattr(function, "__wrapped__", function)
 
 
 class Signals:
@@ -38,34 +30,28 @@ class Signals:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler: Scheduler = scheduler
-        self._before: Optional[Callable[..., object]] = None  # the SIGINT handler found
+        self._taken: bool = False  # SIGINT was Python's own, and is ours now
         self._wakeup_before: Optional[int] = None
         self._pending: Optional[Interrupt] = None  # the last Ctrl-C, until main has got it
 
     def install(self) -> None:
         """Take Ctrl-C over."""
-        import signal
-
-        if _getsignal(signal)(SIGINT) is signal.default_int_handler:
+        if signal.getsignal(SIGINT) is signal.default_int_handler:
             try:
-                _signal(signal)(SIGINT, self._on_sigint)
+                signal.signal(SIGINT, self._on_sigint)
             except ValueError:
                 return  # not the main thread: no handler ever runs here
-            self._before = signal.default_int_handler
+            self._taken = True
 
     def restore(self) -> None:
         """Give everything back; also in a forked child, which has copies of it."""
-        import signal
-
         if self._wakeup_before is not None:
             signal.set_wakeup_fd(self._wakeup_before)
-        if self._before is not None and _getsignal(signal)(SIGINT) == self._on_sigint:
-            _signal(signal)(SIGINT, self._before)
+        if self._taken and signal.getsignal(SIGINT) == self._on_sigint:
+            signal.signal(SIGINT, signal.default_int_handler)
 
     def before_blocking(self) -> None:
         """Have signals ring the bell; called once, before the loop blocks for the first time."""
-        import signal
-
         wakeup = self._scheduler.wakeup
         try:
             self._wakeup_before = signal.set_wakeup_fd(-1)
@@ -76,8 +62,6 @@ class Signals:
 
     def may_wake(self) -> bool:
         """Whether a handler of the application's own might wake somebody."""
-        import signal
-
         if self._wakeup_before is None:
             try:
                 signal.set_wakeup_fd(signal.set_wakeup_fd(-1))

@@ -12,7 +12,8 @@ import stat
 import sys
 from typing import TYPE_CHECKING, Any, List, Optional, Tuple, Union
 
-from ..abc import END, End, Green, green
+from ..abc import Green, green
+from ..end import END, End
 from ..errors import ClosedResource
 from ..green.socket import AF_INET6, AF_UNSPEC, SOCK_STREAM, socket
 from ..kernel import checkpoint

@@ -18,7 +18,8 @@ import socket as real
 import warnings
 from typing import TYPE_CHECKING, Any, List, Optional, Protocol, Union, cast
 
-from ..abc import END, End, Green, green
+from ..abc import Green, green
+from ..end import END, End
 from ..errors import BusyResource, ClosedResource, IncompleteReadError, LimitOverrunError
 from ..kernel import get_scheduler, move_on_after
 

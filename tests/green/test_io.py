@@ -18,7 +18,8 @@ import pytest
 
 import genlet
 from genlet._compat import IS_PYPY
-from genlet.abc import END, Green, green
+from genlet.abc import Green, green
+from genlet.end import END
 from genlet.errors import BusyResource, ClosedResource
 from genlet.green import io
 from genlet.green.io import (
@@ -594,10 +595,10 @@ def into(file: BufferedReader, size: int) -> Green[bytes]:
     return bytes(buffer[:count])
 
 
-def joined(result: Union[bytes, List[bytes], genlet.abc.End]) -> bytes:
+def joined(result: Union[bytes, List[bytes], genlet.end.End]) -> bytes:
     if isinstance(result, list):
         return b"".join(result)
-    return b"" if isinstance(result, genlet.abc.End) else result
+    return b"" if isinstance(result, genlet.end.End) else result
 
 
 @HOW
@@ -660,7 +661,7 @@ def check_reads(read: Any, size: int, how: Any, wrap: Callable[[BufferedReader],
         with file:
             tail = run(file.read)
         parts = [part for item in got for part in (item if isinstance(item, list) else [item])]
-        whole = [part for part in parts if not isinstance(part, genlet.abc.End)]
+        whole = [part for part in parts if not isinstance(part, genlet.end.End)]
         expected: Any = WHOLE if isinstance(tail, bytes) else WHOLE.decode()
         assert type(expected)().join([*whole, tail]) == expected
 

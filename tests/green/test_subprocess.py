@@ -15,7 +15,8 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, TypeVar
 import pytest
 
 import genlet
-from genlet.abc import END, Green
+from genlet.abc import Green
+from genlet.end import END
 from genlet.errors import Unjoined
 from genlet.green import _children, io
 from genlet.green import subprocess as green

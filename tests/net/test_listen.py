@@ -14,7 +14,8 @@ from typing import List
 import pytest
 
 import genlet
-from genlet.abc import END, Green
+from genlet.abc import Green
+from genlet.end import END
 from genlet.errors import BusyResource, ClosedResource
 from genlet.net import connect, inherited_listeners, listen, listen_unix
 from tests.net import run, turns

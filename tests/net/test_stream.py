@@ -13,7 +13,8 @@ from typing import Callable, List, Union
 import pytest
 
 import genlet
-from genlet.abc import END, End, Green
+from genlet.abc import Green
+from genlet.end import END, End
 from genlet.errors import BusyResource, ClosedResource
 from genlet.green import socket as green
 from genlet.net import IncompleteReadError, LimitOverrunError, Stream
