@@ -32,8 +32,8 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument("--job", action="append", help="only these jobs, by folder")
     parser.add_argument("--library", action="append", choices=LIBRARIES, help="only these")
-    parser.add_argument("--rounds", type=int, help="how often each is run; default 5, quick 1")
-    parser.add_argument("--seconds", type=float, help="load on a server; default 2, quick 0.5")
+    parser.add_argument("--rounds", type=int, help="how often each is run; default 3, quick 1")
+    parser.add_argument("--seconds", type=float, help="load on a server; default 1, quick 0.5")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="where the JSON goes")
     parser.add_argument("--no-counts", action="store_true", help="no strace, no callgrind")
     parser.add_argument("--report", nargs="+", type=Path, help="only print these results' tables")
@@ -48,19 +48,21 @@ def main() -> None:
             for drawn in report.plots(Results.read(path), HERE / "plots"):
                 say(f"drawn: {drawn}")
         return
-    rounds = options.rounds or (1 if options.quick else 5)
-    seconds = options.seconds or (0.5 if options.quick else 2.0)
+    rounds = options.rounds or (1 if options.quick else 3)
+    seconds = options.seconds or (0.5 if options.quick else 1.0)
     for python in options.python or [sys.executable]:
         interpreter = peers.prepare(python, contest.workshop())
         results = Results(interpreter)
         jobs = [job for job in JOBS if not options.job or job.folder in options.job]
         libraries = options.library or list(LIBRARIES)
-        measure(jobs, libraries, interpreter, results, rounds, seconds, quick=options.quick)
-        if not options.quick and not options.no_counts:
-            count(libraries, interpreter, results)
         label = interpreter.label.lower().replace(" ", "-")
         path = options.out / f"{label}{'-quick' if options.quick else ''}.json"
-        results.save(path)
+        for job in jobs:
+            measure(job, libraries, interpreter, results, rounds, seconds, quick=options.quick)
+            results.save(path)
+        if not options.quick and not options.no_counts:
+            count(libraries, interpreter, results)
+            results.save(path)
         print(report.markdown(results))
         if not options.quick:
             drawing = [
@@ -76,7 +78,7 @@ def main() -> None:
 
 
 def measure(
-    jobs: Sequence[Job],
+    job: Job,
     libraries: Sequence[str],
     interpreter: peers.Interpreter,
     results: Results,
@@ -85,40 +87,39 @@ def measure(
     *,
     quick: bool,
 ) -> None:
-    """Run the contestants of every job in turn, round after round."""
-    begun = time.monotonic()
-    for job in jobs:
-        known = peers.contestants(job.folder) if job.kind != "import" else list(LIBRARIES[:-1])
-        for size in job.quick if quick else job.sizes:
-            names = [
-                name
-                for name in LIBRARIES
-                if name in known and name in libraries and interpreter.has(name)
-                if job.suits(name, size)
-            ]
-            agreed: object = None
-            for turn in range(rounds if size < MANY else 1):
-                for name in names[turn % len(names) :] + names[: turn % len(names)]:
-                    where = f"{job.name} {size} {name}"
-                    if where in results.failures:
-                        continue
-                    try:
-                        sample, result = contest.run(job, size, name, interpreter, seconds)
-                    except contest.Failed as failure:
-                        results.failures[where] = str(failure)
-                        say(f"{where}: {failure}")
-                        continue
-                    if agreed is None:
-                        agreed = result
-                    elif result != agreed:
-                        results.failures[where] = f"its result is {result!r}, not {agreed!r}"
-                        say(f"{where}: {results.failures[where]}")
-                        continue
-                    results.add(job.name, size, name, sample)
-            row = [(name, results.summary(job.name, size, name)) for name in names]
-            figures = "  ".join(f"{name} {found}" for name, found in row if found is not None)
-            elapsed = time.monotonic() - begun
-            say(f"[{elapsed:5.0f} s] {report.title(job)} ({size:,}): {figures}")
+    """Run the contestants of *job* in turn, round after round."""
+    known = peers.contestants(job.folder) if job.kind != "import" else list(LIBRARIES[:-1])
+    for size in job.quick if quick else job.sizes:
+        begun = time.monotonic()
+        names = [
+            name
+            for name in LIBRARIES
+            if name in known and name in libraries and interpreter.has(name)
+            if job.suits(name, size)
+        ]
+        agreed: object = None
+        for turn in range(rounds if size < MANY else 1):
+            for name in names[turn % len(names) :] + names[: turn % len(names)]:
+                where = f"{job.name} {size} {name}"
+                if where in results.failures:
+                    continue
+                try:
+                    sample, result = contest.run(job, size, name, interpreter, seconds)
+                except contest.Failed as failure:
+                    results.failures[where] = str(failure)
+                    say(f"{where}: {failure}")
+                    continue
+                if agreed is None:
+                    agreed = result
+                elif result != agreed:
+                    results.failures[where] = f"its result is {result!r}, not {agreed!r}"
+                    say(f"{where}: {results.failures[where]}")
+                    continue
+                results.add(job.name, size, name, sample)
+        row = [(name, results.summary(job.name, size, name)) for name in names]
+        figures = "  ".join(f"{name} {found}" for name, found in row if found is not None)
+        elapsed = time.monotonic() - begun
+        say(f"[{elapsed:3.0f} s] {report.title(job)} ({size:,}): {figures}")
 
 
 def count(libraries: Sequence[str], interpreter: peers.Interpreter, results: Results) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import genlet
 from comparisons.harness.measured import certificate, serving
+from genlet import Green, run, spawn_n
 from genlet.green import socket
 
 
-def echo(connection: socket.socket) -> genlet.Green:
+def echo(connection: socket.socket) -> Green:
     with connection:
         while True:
             data = yield from connection.recv(65536)
@@ -16,7 +16,7 @@ def echo(connection: socket.socket) -> genlet.Green:
             yield from connection.sendall(data)
 
 
-def main() -> genlet.Green:
+def main() -> Green:
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     if certificate():
         from genlet.green import ssl
@@ -27,7 +27,7 @@ def main() -> genlet.Green:
     serving(listener.getsockname()[1])
     while True:
         connection, _ = yield from listener.accept()
-        genlet.spawn_n(echo, connection)
+        spawn_n(echo, connection)
 
 
-genlet.run(main)
+run(main)

@@ -152,7 +152,7 @@ def load(job: Job, size: int, port: int, pid: int, seconds: float) -> Sample:
         client.stdout.readline()
         before = cpu_seconds(pid)
         figures = client.stdout.readline().split()
-        used = cpu_seconds(pid) - before
+        user, system = (after - then for after, then in zip(cpu_seconds(pid), before))
         _, errors = client.communicate(timeout=PATIENCE)
     finally:
         watchdog.cancel()
@@ -160,8 +160,11 @@ def load(job: Job, size: int, port: int, pid: int, seconds: float) -> Sample:
     if len(figures) != 3 or not int(figures[0]):
         raise Failed(f"load: {errors.strip()[-300:] or 'no request was answered'}")
     answered, took, client_cpu = int(figures[0]), float(figures[1]), float(figures[2])
+    used = user + system
     return {
         "each": used / answered * 1e6,
+        "user": user / answered * 1e6,
+        "system": system / answered * 1e6,
         "per_second": answered / took,
         "server_busy": used / took,
         "client_busy": client_cpu / took,
@@ -169,11 +172,13 @@ def load(job: Job, size: int, port: int, pid: int, seconds: float) -> Sample:
     }
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the user and system time of a process, its threads and its dead children."""
+def cpu_seconds(pid: int) -> Tuple[float, float]:
+    """Return the user and the system time of a process, its threads and its dead children."""
     with open(f"/proc/{pid}/stat") as stat:
         fields = stat.read().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    user, system, of_children, for_children = map(int, fields[11:15])
+    tick = os.sysconf("SC_CLK_TCK")
+    return (user + of_children) / tick, (system + for_children) / tick
 
 
 def compiled_load() -> Optional[str]:

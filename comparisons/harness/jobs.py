@@ -38,7 +38,7 @@ class Job(NamedTuple):
         if library == "raw":
             return not self.options.get("tls")
         greenlets = library in ("gevent", "eventlet")
-        return not (greenlets and self.folder in ("memory", "timers") and size > 100_000)
+        return not (greenlets and self.folder in ("memory", "timers", "growth") and size > 100_000)
 
     @property
     def name(self) -> str:
@@ -57,6 +57,10 @@ JOBS: Tuple[Job, ...] = (
     Job("cancel", "cancel one that sleeps, and wait", "µs", "loop", (50_000,), (2_000,)),
     Job(
         "timers", "a timeout around a switch, beside N that sleep", "µs", "loop",
+        (10, 1_000, 100_000, 1_000_000), (10, 1_000),
+    ),
+    Job(
+        "growth", "spawn two, wake one, cancel one, beside N that sleep", "µs", "loop",
         (10, 1_000, 100_000, 1_000_000), (10, 1_000),
     ),
     Job(

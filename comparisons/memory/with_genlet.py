@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import genlet
 from comparisons.harness.measured import held, resident, size
+from genlet import Green, run, sleep, spawn_n
 
 
-def main() -> genlet.Green:
+def main() -> Green:
     before = resident()
     for _ in range(size()):
-        genlet.spawn_n(genlet.sleep, 1000)
-    yield from genlet.sleep(0)
+        spawn_n(sleep, 1000)
+    yield from sleep(0)
     held(size(), (resident() - before) / size())
 
 
-genlet.run(main)
+run(main)

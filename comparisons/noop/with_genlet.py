@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 
-import genlet
 from comparisons.harness.measured import measured, size
+from genlet import Green, run
 
 
-def one() -> genlet.Green[int]:
+def one() -> Green[int]:
     yield from ()
     return 1
 
 
 started = time.perf_counter()
-done = sum(genlet.run(one) for _ in range(size()))
+done = sum(run(one) for _ in range(size()))
 measured(size(), time.perf_counter() - started, done)

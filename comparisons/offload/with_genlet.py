@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 
-import genlet
 from comparisons.harness.measured import measured, size
-from genlet import tpool
+from genlet import Green, run, tpool
 
 
-def main() -> genlet.Green:
+def main() -> Green:
     total = 0
     started = time.perf_counter()
     for number in range(size()):
@@ -17,4 +16,4 @@ def main() -> genlet.Green:
     measured(size(), time.perf_counter() - started, total)
 
 
-genlet.run(main)
+run(main)

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import time
 
-import genlet
 from comparisons.harness.measured import measured, size
+from genlet import Green, Semaphore, run, sleep, spawn
 
 TASKS = 10
 
 
-def take(permits: genlet.Semaphore, count: int) -> genlet.Green[int]:
+def take(permits: Semaphore, count: int) -> Green[int]:
     for _ in range(count):
         yield from permits.acquire()
-        yield from genlet.sleep(0)
+        yield from sleep(0)
         permits.release()
     return count
 
 
-def main() -> genlet.Green:
-    permits = genlet.Semaphore(1)
+def main() -> Green:
+    permits = Semaphore(1)
     done = 0
     started = time.perf_counter()
-    for gt in [genlet.spawn(take, permits, size() // TASKS) for _ in range(TASKS)]:
+    for gt in [spawn(take, permits, size() // TASKS) for _ in range(TASKS)]:
         done += yield from gt.wait()
     measured(done, time.perf_counter() - started, done)
 
 
-genlet.run(main)
+run(main)

@@ -5,22 +5,22 @@ from __future__ import annotations
 import time
 from typing import Iterable
 
-import genlet
 from comparisons.harness.measured import measured, size
+from genlet import Green, amap, run
 from genlet.green import subprocess
 
 AT_ONCE = 20
 
 
-def echo(number: int) -> genlet.Green[int]:
+def echo(number: int) -> Green[int]:
     return int((yield from subprocess.check_output(["echo", str(number)])))
 
 
-def main() -> genlet.Green:
+def main() -> Green:
     numbers: Iterable[int] = range(size())
     started = time.perf_counter()
-    answers = yield from genlet.amap(echo, numbers, limit=AT_ONCE)
+    answers = yield from amap(echo, numbers, limit=AT_ONCE)
     measured(size(), time.perf_counter() - started, sum(answers))
 
 
-genlet.run(main)
+run(main)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 
-import genlet
 from comparisons.harness.measured import measured, size
+from genlet import Green, move_on_after, run
 
 
-def main() -> genlet.Green:
+def main() -> Green:
     done = 0
     started = time.perf_counter()
     for _ in range(size()):
-        with genlet.move_on_after(5):
+        with move_on_after(5):
             done += 1
     measured(done, time.perf_counter() - started, done)
     yield from ()
 
 
-genlet.run(main)
+run(main)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import genlet
 from comparisons.harness.measured import serving
+from genlet import Green, run
 from genlet.green import socket
 
 
-def main() -> genlet.Green:
+def main() -> Green:
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind(("127.0.0.1", 0))
     serving(server.getsockname()[1])
@@ -16,4 +16,4 @@ def main() -> genlet.Green:
         yield from server.sendto(data, address)
 
 
-genlet.run(main)
+run(main)
