@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Sequence
+from typing import List, Sequence, Tuple
 
 from .harness import contest, counts, peers, report
 from .harness.jobs import JOBS, LIBRARIES, Job
@@ -15,6 +15,7 @@ from .harness.peers import say
 from .harness.results import Results
 
 HERE = Path(__file__).parent
+PLOTS = HERE / "plots"
 
 # So many take long, and differ little from round to round: once is enough.
 MANY = 1_000_000
@@ -32,31 +33,39 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument("--job", action="append", help="only these jobs, by folder")
     parser.add_argument("--library", action="append", choices=LIBRARIES, help="only these")
-    parser.add_argument("--rounds", type=int, help="how often each is run; default 3, quick 1")
+    parser.add_argument(
+        "--rounds", type=int, help="how often each is run; default 3, quick 1; 0 only counts"
+    )
     parser.add_argument("--seconds", type=float, help="load on a server; default 1, quick 0.5")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep what was measured before of other jobs"
+    )
     parser.add_argument("--out", type=Path, default=HERE / "results", help="where the JSON goes")
     parser.add_argument("--no-counts", action="store_true", help="no strace, no callgrind")
-    parser.add_argument("--report", nargs="+", type=Path, help="only print these results' tables")
-    parser.add_argument("--plot", nargs="+", type=Path, help="only draw these results' curves")
+    parser.add_argument(
+        "--page", nargs="+", type=Path, metavar="JSON",
+        help="only write RESULTS.md and the plots, from these results",
+    )  # fmt: skip
+    parser.add_argument("--plot", nargs="+", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if sys.platform != "linux":
         parser.error("the harness pins processes and reads /proc: it needs Linux")
-    if options.report or options.plot:
-        for path in options.report or ():
-            print(report.markdown(Results.read(path)))
-        for path in options.plot or ():
-            for drawn in report.plots(Results.read(path), HERE / "plots"):
-                say(f"drawn: {drawn}")
+    if options.plot:  # in the environment that has a plotting library
+        for path in options.plot:
+            report.draw(Results.read(path), PLOTS)
         return
-    rounds = options.rounds or (1 if options.quick else 3)
+    if options.page:
+        write_page(options.page)
+        return
+    rounds = (1 if options.quick else 3) if options.rounds is None else options.rounds
     seconds = options.seconds or (0.5 if options.quick else 1.0)
     for python in options.python or [sys.executable]:
         interpreter = peers.prepare(python, contest.workshop())
-        results = Results(interpreter)
-        jobs = [job for job in JOBS if not options.job or job.folder in options.job]
-        libraries = options.library or list(LIBRARIES)
         label = interpreter.label.lower().replace(" ", "-")
         path = options.out / f"{label}{'-quick' if options.quick else ''}.json"
+        results = Results.read(path) if options.keep else Results(interpreter)
+        jobs = [job for job in JOBS if not options.job or job.folder in options.job]
+        libraries = options.library or list(LIBRARIES)
         for job in jobs:
             measure(job, libraries, interpreter, results, rounds, seconds, quick=options.quick)
             results.save(path)
@@ -65,16 +74,30 @@ def main() -> None:
             results.save(path)
         print(report.markdown(results))
         if not options.quick:
-            drawing = [
-                peers.plotting(contest.workshop()),
-                "-m",
-                "comparisons",
-                "--plot",
-                str(path),
-            ]
-            subprocess.run(drawing, check=True, env=peers.environment())
+            write_page(sorted(options.out.glob("*.json")))
         elif any(where.endswith(" genlet") for where in results.failures):
             sys.exit("genlet has failed")  # a peer that has is a gap in the table
+
+
+def write_page(paths: Sequence[Path]) -> None:
+    """Write RESULTS.md and draw the plots, from the raw figures alone."""
+    drawing = [peers.plotting(contest.workshop()), "-m", "comparisons", "--plot"]
+    subprocess.run([*drawing, *map(str, paths)], check=True, env=peers.environment())
+    runs = [Results.read(path) for path in paths]
+    runs.sort(key=lambda run: version_order(run.about["interpreter"]))
+    pictures = {
+        run.about["interpreter"]: [
+            str(picture.relative_to(HERE)) for picture in report.pictured(run, PLOTS).values()
+        ]
+        for run in runs
+    }
+    (HERE / "RESULTS.md").write_text(report.page(runs, pictures))
+
+
+def version_order(label: str) -> Tuple[bool, List[int]]:
+    """Return what sorts CPython before the others, and the newest version first."""
+    name, _, version = label.partition(" ")
+    return name != "CPython", [-int(part) for part in version.split(".") if part.isdigit()]
 
 
 def measure(
@@ -88,6 +111,8 @@ def measure(
     quick: bool,
 ) -> None:
     """Run the contestants of *job* in turn, round after round."""
+    if rounds:
+        results.forget(job.name)
     known = peers.contestants(job.folder) if job.kind != "import" else list(LIBRARIES[:-1])
     for size in job.quick if quick else job.sizes:
         begun = time.monotonic()
@@ -129,7 +154,11 @@ def count(libraries: Sequence[str], interpreter: peers.Interpreter, results: Res
     for name in peers.contestants("echo"):
         if name in libraries and interpreter.has(name):
             say(f"system calls: {name}")
-            calls = counts.system_calls(echo, 100, name, interpreter)
+            try:
+                calls = counts.system_calls(echo, 100, name, interpreter)
+            except contest.Failed as failure:
+                results.failures[f"system calls of {name}"] = str(failure)
+                continue
             if calls:
                 results.calls[name] = calls
     for name in peers.contestants("switch"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, List, Optional, cast
+from typing import Callable, List, Optional
 
 from .abc import Green, green
 from .kernel import AnyGreenThread, Wait, Waiters
@@ -117,7 +117,7 @@ class Arrival(Wait[int]):
     __slots__ = ()
 
     def arm(self, gt: AnyGreenThread) -> None:
-        barrier = cast(Barrier, self._subject)
+        barrier: Barrier = self._subject
         if barrier.broken:
             raise broken_barrier()
         barrier._line.check_thread()
@@ -130,7 +130,8 @@ class Arrival(Wait[int]):
 
     def expire(self) -> None:
         self.expired = True
-        cast(Barrier, self._subject).abort()
+        barrier: Barrier = self._subject
+        barrier.abort()
 
 
 def broken_barrier() -> RuntimeError:

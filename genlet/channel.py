@@ -334,7 +334,7 @@ class Sending(Wait[None], Generic[T]):
         self.item: T = item
 
     def arm(self, gt: AnyGreenThread) -> None:
-        sender = cast("Sender[T]", self._subject)
+        sender: Sender[T] = self._subject
         sender._pipe.sending.check_thread()
         sender._check()
         sent = sender._pipe.put(self.item)
@@ -349,7 +349,7 @@ class Receiving(Wait[T]):
     __slots__ = ()
 
     def arm(self, gt: AnyGreenThread) -> None:
-        receiver = cast("Receiver[T]", self._subject)
+        receiver: Receiver[T] = self._subject
         pipe = receiver._pipe
         pipe.receiving.check_thread()
         receiver._check()

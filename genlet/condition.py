@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Callable, List, Optional, cast
+from typing import TYPE_CHECKING, Callable, List, Optional
 
 from .abc import Green, Op, green
 from .kernel import AnyGreenThread, Wait, Waiters, get_scheduler, getcurrent, shielded
@@ -203,9 +203,10 @@ class Notice(Wait[bool]):
         self.depth: int = 0
 
     def arm(self, gt: AnyGreenThread) -> None:
-        cast("Waiters[bool]", self._line).check_thread()
-        lock = cast(Condition, self._subject).lock
-        lock._line.check_thread()
+        condition: Condition = self._subject
+        lock = condition.lock
+        condition._line.check_thread(gt.scheduler)
+        lock._line.check_thread(gt.scheduler)
         super().arm(gt)
         self.depth, lock._again = 1 + lock._again, 0
         lock._free()

@@ -453,8 +453,9 @@ class _Arrival(Wait[None]):
 
     def arm(self, gt: AnyGreenThread) -> None:
         super().arm(gt)
-        cast("Results[Any, Any]", self._subject)._wake_takers()
+        results: Results[Any, Any] = self._subject
+        results._wake_takers()
 
     def describe(self) -> str:
-        results = cast("Results[Any, Any]", self._subject)
+        results: Results[Any, Any] = self._subject
         return f"the values of {', '.join(map(repr, results.pending))}"

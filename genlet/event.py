@@ -194,8 +194,9 @@ class Listening(Wait[Sent[T]]):
     __slots__ = ()
 
     def arm(self, gt: AnyGreenThread) -> None:
-        cast("Waiters[Sent[T]]", self._line).check_thread()
+        event: Event[T] = self._subject
+        event._line.check_thread(gt.scheduler)
         super().arm(gt)
-        sent = cast("Event[T]", self._subject)._sent
+        sent = event._sent
         if sent is not None:
             self.wake(sent)

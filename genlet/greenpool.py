@@ -488,10 +488,12 @@ class _Ending(Wait[None]):
 
     def arm(self, gt: AnyGreenThread) -> None:
         super().arm(gt)
-        cast(AnyGreenThread, self._subject).link(_wake, self)
+        job: AnyGreenThread = self._subject
+        job.link(_wake, self)
 
     def disarm(self) -> bool:
-        cast(AnyGreenThread, self._subject).unlink(_wake, self)
+        job: AnyGreenThread = self._subject
+        job.unlink(_wake, self)
         return super().disarm()
 
 

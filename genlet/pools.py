@@ -194,7 +194,7 @@ class _Getter(Wait[Union[T, End]]):
     __slots__ = ()
 
     def arm(self, gt: AnyGreenThread) -> None:
-        pool = cast("Pool[T]", self._subject)
+        pool: Pool[T] = self._subject
         pool._getters.check_thread()
         super().arm(gt)
         pool._hand_out()

@@ -306,10 +306,9 @@ class Getter(Wait[T]):
     __slots__ = ()
 
     def arm(self, gt: AnyGreenThread) -> None:
-        # What `LightQueue` hands in; a cast would cost a call for every item waited for.
-        queue: LightQueue[T] = self._subject  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+        queue: LightQueue[T] = self._subject
         if queue._getters:
-            queue._getters.check_thread()
+            queue._getters.check_thread(gt.scheduler)
         if queue.queue or queue.maxsize == 0 or queue.is_shutdown:
             try:
                 item = queue.get_nowait()
@@ -332,8 +331,8 @@ class Putter(Wait[None], Generic[T]):
         self.item: T = item
 
     def arm(self, gt: AnyGreenThread) -> None:
-        queue = cast("LightQueue[T]", self._subject)
-        queue._putters.check_thread()
+        queue: LightQueue[T] = self._subject
+        queue._putters.check_thread(gt.scheduler)
         try:
             queue.put_nowait(self.item)
         except Full:
@@ -380,8 +379,8 @@ class Joiner(Wait[None]):
     __slots__ = ()
 
     def arm(self, gt: AnyGreenThread) -> None:
-        queue = cast("LightQueue[Any]", self._subject)
-        queue._joiners.check_thread()
+        queue: LightQueue[Any] = self._subject
+        queue._joiners.check_thread(gt.scheduler)
         super().arm(gt)
         if not queue._unfinished:
             self.wake(None)

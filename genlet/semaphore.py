@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List, Optional, Protocol, cast
+from typing import TYPE_CHECKING, List, Optional, Protocol
 
 from .abc import Green, green
 from .errors import WouldBlock
@@ -190,9 +190,10 @@ class Claim(Wait[bool]):
     __slots__ = ()
 
     def arm(self, gt: AnyGreenThread) -> None:
-        cast("Waiters[bool]", self._line).check_thread()
+        semaphore: Semaphore = self._subject
+        semaphore._line.check_thread(gt.scheduler)
         super().arm(gt)
-        if cast(Semaphore, self._subject)._take_for(gt):
+        if semaphore._take_for(gt):
             self.wake(True)
 
 
@@ -357,8 +358,9 @@ class Take(Wait[bool]):
     __slots__ = ()
 
     def arm(self, gt: AnyGreenThread) -> None:
-        cast("Waiters[bool]", self._line).check_thread()
-        served = cast(CappedSemaphore, self._subject)._take()
+        semaphore: CappedSemaphore = self._subject
+        semaphore._acquirers.check_thread(gt.scheduler)
+        served = semaphore._take()
         super().arm(gt)
         if served:
             self.wake(True)
@@ -370,8 +372,9 @@ class Give(Wait[bool]):
     __slots__ = ()
 
     def arm(self, gt: AnyGreenThread) -> None:
-        cast("Waiters[bool]", self._line).check_thread()
-        served = cast(CappedSemaphore, self._subject)._give()
+        semaphore: CappedSemaphore = self._subject
+        semaphore._releasers.check_thread(gt.scheduler)
+        served = semaphore._give()
         super().arm(gt)
         if served:
             self.wake(True)

@@ -42,7 +42,7 @@ ROOMS: Dict[str, Tuple[str, str]] = {
 # The bare `yield` is the kernel's instruction.  Where else one stands: a hot path that has written a
 # trap out, {module: {function: how many}}.  The commit that adds one shows what it gains.
 MAY_YIELD = {"genlet.kernel.traps", "genlet.kernel.fdtraps"}
-INLINED: Dict[str, Dict[str, int]] = {"genlet.green.socket": {"recv": 1}}
+INLINED: Dict[str, Dict[str, int]] = {"genlet.green._socket": {"recv": 1}}
 
 Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]
 

@@ -37,6 +37,11 @@ while True:
             sent = connection.send(data)
         except BlockingIOError:
             sent = 0
+        except ConnectionError:
+            epoll.unregister(fd)
+            connections.pop(fd).close()
+            unsent.pop(fd, None)
+            continue
         if sent < len(data):
             unsent[fd] = data[sent:]
             epoll.modify(fd, select.EPOLLOUT)

@@ -80,6 +80,8 @@ JOBS: Tuple[Job, ...] = (
     Job("echo", "echo over TLS", "CPU µs", "server", (100,), (10,), {"size": 64, "tls": 1}),
     Job("echo", "echo over TLS", "CPU µs", "server", (10,), (), {"size": 1 << 20, "tls": 1}),
     Job("echo", "connect, one echo, close", "CPU µs", "server", (50,), (5,), {"size": 64}, "churn"),
+    Job("callbacks", "echo by callbacks, where there are any", "CPU µs", "server",
+        (100,), (10,), {"size": 64}),
     Job("proxy", "relay an echo", "CPU µs", "server", (100,), (10,), {"size": 64}),
     Job("udp", "echo a datagram", "CPU µs", "server", (50,), (5,), {"size": 64}, "udp"),
 )  # fmt: skip

@@ -1,13 +1,69 @@
-"""What is made of the raw figures for people: Markdown tables, and plots."""
+"""What is made of the raw figures for people: a Markdown page, and plots."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 from .jobs import JOBS, LIBRARIES, Job
 from .results import Results, digits
-from .targets import table
+from .targets import Verdict, across, verdicts
+
+# A median is quoted with how far the rounds lay apart if that is more than so much of it.
+STEADY = 0.05
+
+
+def page(runs: Sequence[Results], pictures: Dict[str, List[str]]) -> str:
+    """Return the page of results: the targets on every interpreter, then each one's figures.
+
+    Args:
+        pictures: The files of each interpreter's plots, as the page refers to them.
+    """
+    lines = [
+        "# Results",
+        "",
+        "Written from `results/*.json` by `python3 -m comparisons --page results/*.json`.",
+        "",
+        "Medians; (±n %) tells how far the rounds lay apart, where that is more than 5 %. CPU µs is"
+        " the server's user and system time for a request.",
+        "",
+        "## Targets",
+        "",
+        targets(runs),
+    ]
+    for results in runs:
+        label = results.about["interpreter"]
+        lines += ["", f"## {label}", "", machine(results), "", markdown(results)]
+        lines += [f"![{Path(name).stem}]({name})" for name in pictures.get(label, ())]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def machine(results: Results) -> str:
+    """Return where and with what versions the figures were measured."""
+    about = results.about
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    return f"{about['cores']} cores, {about['system']}; {versions}."
+
+
+def targets(runs: Sequence[Results]) -> str:
+    """Return the targets, and what was measured for each on every interpreter."""
+    found: Dict[str, Dict[str, Verdict]] = {}
+    for results in runs:
+        for verdict in verdicts(results):
+            row = found.setdefault(verdict.target.sentence, {})
+            row[results.about["interpreter"]] = verdict
+    labels = [results.about["interpreter"] for results in runs]
+    lines = [
+        "| target | " + " | ".join(labels) + " |",
+        "|---|" + "---:|" * len(labels),
+    ]
+    for sentence, row in found.items():
+        cells = [str(row[label]) if label in row else "" for label in labels]
+        lines.append(f"| {sentence} | " + " | ".join(cells) + " |")
+    for verdict, label in across(runs):
+        cells = [str(verdict) if label == column else "" for column in labels]
+        lines.append(f"| {verdict.target.sentence} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def markdown(results: Results) -> str:
@@ -17,20 +73,22 @@ def markdown(results: Results) -> str:
         for name in LIBRARIES
         if any(name in row for sizes in results.samples.values() for row in sizes.values())
     ]
-    lines = [
-        f"### {results.about['interpreter']}, {results.about['cores']} cores",
-        "",
+    heading = [
         "| | N | " + " | ".join(present) + " |",
         "|---|---:|" + "---:|" * len(present),
     ]
+    lines = list(heading)
+    speed: List[str] = []
     for job in JOBS:
         for size in sorted(map(int, results.samples.get(job.name, {}))):
-            cells: List[str] = []
-            for name in present:
-                summary = results.summary(job.name, size, name)
-                cells.append("" if summary is None else str(summary))
-            lines.append(f"| {title(job)} | {size:,} | " + " | ".join(cells) + " |")
-    lines += ["", "Genlet's targets:", "", table(results)]
+            row = [cell(results, job, size, name) for name in present]
+            lines.append(f"| {title(job)} | {size:,} | " + " | ".join(row) + " |")
+            if job.kind == "server":
+                row = [per_second(results, job, size, name) for name in present]
+                speed.append(f"| {title(job, unit=False)} | {size:,} | " + " | ".join(row) + " |")
+    if speed:
+        lines += ["", "The same servers' requests a second of wall time, client and all:", ""]
+        lines += heading + speed
     if results.calls:
         lines += ["", "System calls an echo request, 100 connections of 64 bytes:", ""]
         lines += [
@@ -38,18 +96,33 @@ def markdown(results: Results) -> str:
             for library, calls in results.calls.items()
         ]
     for job_name, counted in results.instructions.items():
-        lines += ["", f"Instructions, {job_name}: "]
-        lines[-1] += ", ".join(f"{name} {count:,.0f}" for name, count in counted.items())
+        figures = ", ".join(f"{name} {count:,.0f}" for name, count in counted.items())
+        lines += ["", f"Instructions of a {job_name}: {figures}."]
     for where, why in results.failures.items():
         lines += ["", f"Not run: {where}: {why.splitlines()[-1] if why else 'no reason given'}"]
     return "\n".join(lines) + "\n"
 
 
-def title(job: Job) -> str:
+def cell(results: Results, job: Job, size: int, library: str) -> str:
+    """Return a median, and how far the rounds lay apart if that is much."""
+    summary = results.summary(job.name, size, library)
+    if summary is None:
+        return ""
+    apart = (summary.high - summary.low) / 2 / summary.median
+    return str(summary) if apart <= STEADY else f"{summary} (±{apart:.0%})".replace("%", " %")
+
+
+def per_second(results: Results, job: Job, size: int, library: str) -> str:
+    """Return the requests a second of wall time."""
+    summary = results.summary(job.name, size, library, "per_second")
+    return "" if summary is None else f"{summary.median:,.0f}"
+
+
+def title(job: Job, *, unit: bool = True) -> str:
     """Return what a row of the table is called."""
     size = job.options.get("size", 64)
     message = f", {size // 1024} KiB" if size > 64 else ""
-    return f"{job.title}{message}, {job.unit}"
+    return f"{job.title}{message}" + (f", {job.unit}" if unit else "")
 
 
 def top(calls: Dict[str, float]) -> List[Tuple[str, float]]:
@@ -57,7 +130,17 @@ def top(calls: Dict[str, float]) -> List[Tuple[str, float]]:
     return sorted(((n, c) for n, c in calls.items() if c >= 0.001), key=lambda pair: -pair[1])
 
 
-def plots(results: Results, folder: Path) -> List[Path]:
+def pictured(results: Results, folder: Path) -> Dict[str, Path]:
+    """Return the file of each plot that there is to draw, by the name of its job."""
+    label = results.about["interpreter"].lower().replace(" ", "-")
+    return {
+        job.name: folder / f"{job.name}-{label}.svg"
+        for job in JOBS
+        if len(results.samples.get(job.name, {})) > 1
+    }
+
+
+def draw(results: Results, folder: Path) -> List[Path]:
     """Draw the jobs that were run at several sizes; needs matplotlib.
 
     Returns:
@@ -69,11 +152,12 @@ def plots(results: Results, folder: Path) -> List[Path]:
     mpl.rcParams["svg.hashsalt"] = "genlet"  # the same figures give the same file
     from matplotlib import pyplot
 
-    written: List[Path] = []
+    folder.mkdir(parents=True, exist_ok=True)
+    files = pictured(results, folder)
     for job in JOBS:
-        sizes = sorted(map(int, results.samples.get(job.name, {})))
-        if len(sizes) < 2:
+        if job.name not in files:
             continue
+        sizes = sorted(map(int, results.samples[job.name]))
         figure, axes = pyplot.subplots(figsize=(7, 4))
         for library in LIBRARIES:
             points = [(s, results.summary(job.name, s, library)) for s in sizes]
@@ -93,10 +177,6 @@ def plots(results: Results, folder: Path) -> List[Path]:
         axes.set_ylabel(job.unit)
         axes.grid(visible=True, which="both", alpha=0.3)
         axes.legend()
-        label = results.about["interpreter"].lower().replace(" ", "-")
-        path = folder / f"{job.name}-{label}.svg"
-        folder.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata={"Date": None})
+        figure.savefig(files[job.name], metadata={"Date": None})
         pyplot.close(figure)
-        written.append(path)
-    return written
+    return list(files.values())

@@ -47,17 +47,25 @@ class Results:
         self.calls: Dict[str, Dict[str, float]] = {}
         self.instructions: Dict[str, Dict[str, float]] = {}
 
+    def forget(self, job: str) -> None:
+        """Drop what an earlier run found out of *job*."""
+        self.samples.pop(job, None)
+        for where in [where for where in self.failures if where.split()[0] == job]:
+            del self.failures[where]
+
     def add(self, job: str, size: int, library: str, sample: Sample) -> None:
         """Keep one run's figures."""
         sizes = self.samples.setdefault(job, {})
         sizes.setdefault(str(size), {}).setdefault(library, []).append(sample)
 
-    def summary(self, job: str, size: int, library: str) -> Optional[Summary]:
-        """Return the median, the least and the greatest; None if it was not run."""
+    def summary(
+        self, job: str, size: int, library: str, figure: str = "each"
+    ) -> Optional[Summary]:
+        """Return the median, the least and the greatest of a *figure*; None if it was not run."""
         samples = self.samples.get(job, {}).get(str(size), {}).get(library)
         if not samples:
             return None
-        values = [sample["each"] for sample in samples]
+        values = [sample[figure] for sample in samples]
         return Summary(statistics.median(values), min(values), max(values))
 
     def ratio(self, job: str, size: int, library: str) -> Optional[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from .results import Results, digits
 
@@ -22,6 +22,12 @@ class Target(NamedTuple):
     size: int
     peer: Optional[str]
     bound: float
+
+    @property
+    def sentence(self) -> str:
+        """What the target says."""
+        of = f" times {self.peer}" if self.peer else ""
+        return f"{self.what} ≤ {digits(self.bound)}{of}"
 
 
 ECHO = "echo-size64"
@@ -44,6 +50,13 @@ TARGETS: Tuple[Target, ...] = (
     Target("import, ms", "import", 1, None, 15),
     Target("run(noop)", "noop", 2_000, "asyncio", 0.15),
 )
+CROWD = Target("10,000 open, 100 active", "echo-active100-size64", 10_000, "100 open", 1.2)
+
+# Of genlet on PyPy over genlet on CPython.
+SAME: Tuple[Target, ...] = (
+    Target("echo on PyPy", ECHO, 100, "on CPython", 1.0),
+    Target("switch on PyPy", "switch", 400_000, "on CPython", 1.0),
+)
 
 
 class Verdict(NamedTuple):
@@ -57,6 +70,9 @@ class Verdict(NamedTuple):
         """Whether the bound holds."""
         return self.measured <= self.target.bound
 
+    def __str__(self) -> str:
+        return f"{digits(self.measured)} {'met' if self.met else '**missed**'}"
+
 
 def verdicts(results: Results) -> List[Verdict]:
     """Return what was measured for every target of which both sides were run."""
@@ -69,23 +85,27 @@ def verdicts(results: Results) -> List[Verdict]:
             value = results.ratio(target.job, target.size, target.peer)
         if value is not None:
             found.append(Verdict(target, value))
-    crowd = results.summary("echo-active100-size64", 10_000, "genlet")
+    crowd = results.summary(CROWD.job, CROWD.size, "genlet")
     few = results.summary(ECHO, 100, "genlet")
     if crowd and few:
-        target = Target("10,000 open, 100 active, over 100 open", ECHO, 10_000, "itself", 1.2)
-        found.append(Verdict(target, crowd.median / few.median))
+        found.append(Verdict(CROWD, crowd.median / few.median))
     return found
 
 
-def table(results: Results) -> str:
-    """Return the targets as a Markdown table."""
-    lines = ["| target | measured | |", "|---|---:|---|"]
-    for verdict in verdicts(results):
-        target = verdict.target
-        of = f" times {target.peer}" if target.peer else ""
-        state = "met" if verdict.met else "missed"
-        lines.append(
-            f"| {target.what} ≤ {digits(target.bound)}{of} | {digits(verdict.measured)} |"
-            f" {state} |"
-        )
-    return "\n".join(lines)
+def across(runs: Sequence[Results]) -> List[Tuple[Verdict, str]]:
+    """Return what was measured for the targets between interpreters, and on which of them.
+
+    The first run on CPython is what others are compared with.
+    """
+    found: List[Tuple[Verdict, str]] = []
+    first = next((one for one in runs if one.about["interpreter"].startswith("CPython")), None)
+    for other in runs:
+        label = other.about["interpreter"]
+        if first is None or not label.startswith("PyPy"):
+            continue
+        for target in SAME:
+            theirs = first.summary(target.job, target.size, "genlet")
+            own = other.summary(target.job, target.size, "genlet")
+            if theirs and own:
+                found.append((Verdict(target, own.median / theirs.median), label))
+    return found

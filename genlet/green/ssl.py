@@ -129,6 +129,7 @@ from ..kernel import (
 from . import socket as sockets
 from ._mirror import mirror
 from ._raw import octets
+from ._socket import BURST
 
 if TYPE_CHECKING:
     import socket as plain
@@ -375,7 +376,7 @@ class SSLSocket(sockets.socket):
             self._reader.ready = self._writer.ready = True  # who never waits is told of nothing
         while True:
             if self._credit <= 0 and timeout != 0:
-                self._credit = sockets.BURST
+                self._credit = BURST
                 yield from checkpoint()
             self._credit -= 1
             if not hungry:
@@ -405,7 +406,7 @@ class SSLSocket(sockets.socket):
     @green
     def _wait_for_input(self, clear: bool, left: Optional[float]) -> Green[None]:
         """Wait for something to read, or to have been read; if not *clear*, also for room to send."""
-        self._credit = sockets.BURST
+        self._credit = BURST
         reader = self._reader
         if reader.gt is not NOBODY or self._both:
             yield from self._stand_by(left)
@@ -455,7 +456,7 @@ class SSLSocket(sockets.socket):
             if deadline is None and timeout is not None:
                 deadline = get_scheduler().clock() + timeout
             left = self._left(deadline)
-            self._credit = sockets.BURST
+            self._credit = BURST
             if writer.gt is not NOBODY or self._both:
                 yield from self._stand_by(left)
                 continue
@@ -784,7 +785,7 @@ class SSLSocket(sockets.socket):
             yield from self._flush(timeout, deadline)
         while done < size:
             if self._credit <= 0:
-                self._credit = sockets.BURST
+                self._credit = BURST
                 yield from checkpoint()
             self._credit -= 1
             while done < size and self._outgoing.pending < BATCH:

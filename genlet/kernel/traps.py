@@ -32,6 +32,7 @@ from __future__ import annotations
 from collections import deque
 from typing import (
     TYPE_CHECKING,
+    Any,
     Callable,
     Deque,
     Generic,
@@ -51,6 +52,7 @@ from .timers import inf
 if TYPE_CHECKING:
     from .greenthread import AnyGreenThread
     from .group import Group
+    from .scheduler import Scheduler
 
 T = TypeVar("T")
 
@@ -240,7 +242,7 @@ class Wait(Suspension, Generic[T]):
     ) -> None:
         if timeout is not None and timeout != timeout:
             raise ValueError("a timeout cannot be NaN")
-        self._subject: object = subject
+        self._subject: Any = subject  # whatever a subclass knows it to be
         self._what: str = what
         self._line: Optional[Waiters[T]] = line
         self._timeout: Optional[float] = timeout
@@ -391,16 +393,19 @@ class Waiters(Generic[T]):
         elif len(line) > 32 and len(line) > 2 * live:
             self._line = deque(w for w in line if w.live and w is not wait)
 
-    def check_thread(self) -> None:
+    def check_thread(self, scheduler: Optional[Scheduler] = None) -> None:
         """Refuse a call from a thread that does not run the kernel of those who wait.
 
         To be asked before anything is changed, so that a call refused has done nothing.
+
+        Args:
+            scheduler: The calling thread's, if that is known: looking it up takes longest.
 
         Raises:
             WrongThread: Somebody waits, and in another thread.
         """
         first = self.first()
-        if first is not None and first.gt.scheduler is not here.scheduler:
+        if first is not None and first.gt.scheduler is not (scheduler or here.scheduler):
             import threading
 
             names = {thread.ident: thread.name for thread in threading.enumerate()}
@@ -422,8 +427,12 @@ class Waiters(Generic[T]):
 
     def wake(self, value: T) -> bool:
         """Wake the wait that has stood longest; False if nobody waits."""
-        wait = self.first()
-        return wait is not None and wait.wake(value)
+        line = self._line
+        while line:
+            if line[0].wake(value):
+                return True
+            line.popleft()  # it was no longer live
+        return False
 
     def wake_all(self, value: T) -> None:
         """Wake everybody, in order."""

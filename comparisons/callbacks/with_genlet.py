@@ -1,0 +1,5 @@
+"""The program of `echo`, to compare callbacks with."""
+
+from __future__ import annotations
+
+import comparisons.echo.with_genlet as _echo  # noqa: F401  it runs when it is imported
