@@ -12,7 +12,8 @@ from typing import List, Sequence, Tuple
 from .harness import contest, counts, peers, report
 from .harness.jobs import JOBS, LIBRARIES, Job
 from .harness.peers import say
-from .harness.results import Results
+from .harness.results import Results, digits
+from .harness.targets import verdicts
 
 HERE = Path(__file__).parent
 PLOTS = HERE / "plots"
@@ -39,6 +40,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, help="load on a server; default 1, quick 0.5")
     parser.add_argument(
         "--keep", action="store_true", help="keep what was measured before of other jobs"
+    )
+    parser.add_argument(
+        "--guard", action="store_true", help="fail if a ratio is far from what it should be"
     )
     parser.add_argument("--out", type=Path, default=HERE / "results", help="where the JSON goes")
     parser.add_argument("--no-counts", action="store_true", help="no strace, no callgrind")
@@ -73,6 +77,9 @@ def main() -> None:
             count(libraries, interpreter, results)
             results.save(path)
         print(report.markdown(results))
+        alarms = [verdict for verdict in verdicts(results) if verdict.alarming]
+        if options.guard and alarms:
+            sys.exit("\n".join(f"{one.target.sentence}: {digits(one.measured)}" for one in alarms))
         if not options.quick:
             write_page(sorted(options.out.glob("*.json")))
         elif any(where.endswith(" genlet") for where in results.failures):

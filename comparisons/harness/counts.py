@@ -19,7 +19,8 @@ from .peers import Interpreter, environment
 def system_calls(job: Job, size: int, library: str, interpreter: Interpreter) -> Dict[str, float]:
     """Return how often each system call is made for a request, by ``strace -c``.
 
-    Empty where there is no strace or it may not attach.
+    Requests are counted as the answers sent, which is one call each.  Empty where there is no strace
+    or it may not attach.
     """
     if shutil.which("strace") is None:
         return {}
@@ -31,16 +32,17 @@ def system_calls(job: Job, size: int, library: str, interpreter: Interpreter) ->
                 stderr=subprocess.DEVNULL,
             )
             time.sleep(0.5)
-            sample = load(job, size, port, pid, 1.0)
+            load(job, size, port, pid, 1.0)
             tracer.send_signal(signal.SIGINT)
             tracer.wait()
             table = counted.read()
-    calls: Dict[str, float] = {}
+    calls: Dict[str, int] = {}
     for line in table.splitlines():
         fields = line.split()
         if len(fields) >= 5 and fields[3].isdigit() and fields[-1] != "total":
-            calls[fields[-1]] = int(fields[3]) / sample["requests"]
-    return calls
+            calls[fields[-1]] = int(fields[3])
+    sent = max(calls.get(name, 0) for name in ("sendto", "write", "sendmsg"))
+    return {name: number / sent for name, number in calls.items()} if sent else {}
 
 
 def instructions(job: Job, size: int, library: str, interpreter: Interpreter) -> Optional[float]:

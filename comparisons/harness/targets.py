@@ -15,6 +15,7 @@ class Target(NamedTuple):
         job, size: Which figure.
         peer: Whose figure it is measured against.
         bound: The most that meets the target.
+        alarm: More than this is a regression, whatever the hour: well above what was ever measured.
     """
 
     what: str
@@ -22,6 +23,7 @@ class Target(NamedTuple):
     size: int
     peer: Optional[str]
     bound: float
+    alarm: float
 
     @property
     def sentence(self) -> str:
@@ -33,29 +35,29 @@ class Target(NamedTuple):
 ECHO = "echo-size64"
 
 TARGETS: Tuple[Target, ...] = (
-    Target("echo", ECHO, 100, "raw", 1.3),
-    Target("echo", ECHO, 100, "uvloop", 0.75),
-    Target("echo", ECHO, 100, "gevent", 0.5),
-    Target("echo", ECHO, 100, "trio", 0.4),
-    Target("echo", ECHO, 100, "eventlet", 0.35),
-    Target("switch", "switch", 400_000, "uvloop", 0.45),
-    Target("switch", "switch", 400_000, "asyncio", 0.25),
-    Target("switch", "switch", 400_000, "gevent", 0.15),
-    Target("switch", "switch", 400_000, "eventlet", 0.15),
-    Target("spawn, end, wait", "spawn", 100_000, "asyncio", 0.5),
-    Target("spawn, end, wait", "spawn", 100_000, "gevent", 0.2),
-    Target("queue hand-over", "queue", 100_000, "asyncio", 0.5),
-    Target("timeout around nothing", "timeout", 200_000, "asyncio", 0.5),
-    Target("bytes a sleeper", "memory", 100_000, None, 1_000),
-    Target("import, ms", "import", 1, None, 15),
-    Target("run(noop)", "noop", 2_000, "asyncio", 0.15),
+    Target("echo", ECHO, 100, "raw", 1.3, 2.0),
+    Target("echo", ECHO, 100, "uvloop", 0.75, 1.3),
+    Target("echo", ECHO, 100, "gevent", 0.5, 1.0),
+    Target("echo", ECHO, 100, "trio", 0.4, 0.7),
+    Target("echo", ECHO, 100, "eventlet", 0.35, 0.7),
+    Target("switch", "switch", 400_000, "uvloop", 0.45, 1.1),
+    Target("switch", "switch", 400_000, "asyncio", 0.25, 0.5),
+    Target("switch", "switch", 400_000, "gevent", 0.15, 0.5),
+    Target("switch", "switch", 400_000, "eventlet", 0.15, 0.25),
+    Target("spawn, end, wait", "spawn", 100_000, "asyncio", 0.5, 1.4),
+    Target("spawn, end, wait", "spawn", 100_000, "gevent", 0.2, 0.7),
+    Target("queue hand-over", "queue", 100_000, "asyncio", 0.5, 0.6),
+    Target("timeout around nothing", "timeout", 200_000, "asyncio", 0.5, 0.8),
+    Target("bytes a sleeper", "memory", 100_000, None, 1_000, 1_200),
+    Target("import, ms", "import", 1, None, 15, 40),
+    Target("run(noop)", "noop", 2_000, "asyncio", 0.15, 0.5),
 )
-CROWD = Target("10,000 open, 100 active", "echo-active100-size64", 10_000, "100 open", 1.2)
+CROWD = Target("10,000 open, 100 active", "echo-active100-size64", 10_000, "100 open", 1.2, 1.8)
 
 # Of genlet on PyPy over genlet on CPython.
 SAME: Tuple[Target, ...] = (
-    Target("echo on PyPy", ECHO, 100, "on CPython", 1.0),
-    Target("switch on PyPy", "switch", 400_000, "on CPython", 1.0),
+    Target("echo on PyPy", ECHO, 100, "on CPython", 1.0, 2.0),
+    Target("switch on PyPy", "switch", 400_000, "on CPython", 1.0, 2.0),
 )
 
 
@@ -69,6 +71,11 @@ class Verdict(NamedTuple):
     def met(self) -> bool:
         """Whether the bound holds."""
         return self.measured <= self.target.bound
+
+    @property
+    def alarming(self) -> bool:
+        """Whether something has gone wrong since the figures were good."""
+        return self.measured > self.target.alarm
 
     def __str__(self) -> str:
         return f"{digits(self.measured)} {'met' if self.met else '**missed**'}"

@@ -69,6 +69,10 @@ class Cancelled(BaseException):
             greenthread one waited for; None for neither.
     """
 
+    reason: object = None
+    scope: Optional[CancelScope] = None
+    origin: object = None
+
     def __init__(
         self,
         reason: object = None,
@@ -76,12 +80,14 @@ class Cancelled(BaseException):
         scope: Optional[CancelScope] = None,
         origin: object = None,
     ) -> None:
-        # BaseException.__new__ has set args to what was given by position.
-        if reason is None:
+        if reason is not None:
+            self.reason = reason
+        elif self.args:  # BaseException.__new__ has set them to what was given by position
             self.args = ()
-        self.reason: object = reason
-        self.scope: Optional[CancelScope] = scope
-        self.origin: object = origin
+        if scope is not None:
+            self.scope = scope
+        if origin is not None:
+            self.origin = origin
 
 
 class GreenletExit(Cancelled):

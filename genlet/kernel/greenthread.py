@@ -200,7 +200,8 @@ class GreenThread(Generic[T]):
 
     def kill_soon(self, exc: ExceptionLike = GreenletExit, *, force: bool = False) -> None:
         """Do as `kill` without waiting: for links, signal handlers and other plain code."""
-        check_exception(exc, "kill_soon")
+        if exc is not GreenletExit:
+            check_exception(exc, "kill_soon")
         if self.gen is not None:
             interrupt(self, Interrupt(exc), force=force)
 

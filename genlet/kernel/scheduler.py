@@ -28,6 +28,7 @@ from typing import (
     Callable,
     Deque,
     Dict,
+    FrozenSet,
     List,
     Optional,
     Sequence,
@@ -42,6 +43,7 @@ from ..errors import Deadlock, WrongThread
 from . import report
 from .cancel import (
     HARD,
+    Cancelled,
     CancelScope,
     Interrupt,
     call_off,
@@ -64,7 +66,7 @@ from .traps import UNSTARTED, Held, Pause, Suspension, Unstarted
 from .wakeup import Order, Wakeup
 
 if TYPE_CHECKING:
-    from types import CodeType, TracebackType
+    from types import TracebackType
 
     from ..abc import Clock, Excepthook, Instrument, Poller, ReadyQueue
     from .greenthread import AnyGreenThread
@@ -558,7 +560,8 @@ class Scheduler:
             gt.ended_as_told = is_final(error, gt)
             # Kept: whoever waits raises it with this one.
             error.__traceback__ = gt.traceback = without_kernel(error.__traceback__)
-            self._report(gt, error)
+            if not (gt.ended_as_told and isinstance(error, Cancelled)):
+                self._report(gt, error)
         if gt.waiters is not None or gt.links is not None:
             gt.settle()
         if self.instruments is not None:
@@ -707,14 +710,15 @@ def call_green(
 
 def without_kernel(traceback: Optional[TracebackType]) -> Optional[TracebackType]:
     """Return *traceback* from where the greenthread's own function begins."""
-    while traceback is not None and traceback.tb_frame.f_code in STEPPERS:
+    while traceback is not None and id(traceback.tb_frame.f_code) in STEPPERS:
         traceback = traceback.tb_next
     return traceback
 
 
 # What stands between the loop and a greenthread's function.  PyPy's Context.run is a Python one.
-STEPPERS: List[Optional[CodeType]] = [
-    getattr(function, "__code__", None)
+# By id: comparing code objects compares all that is in them.
+STEPPERS: FrozenSet[int] = frozenset(
+    id(getattr(function, "__code__", None))
     for function in (
         Scheduler.loop,
         Scheduler._attend,
@@ -723,7 +727,7 @@ STEPPERS: List[Optional[CodeType]] = [
         Throwing.run,
         Context.run,
     )
-]
+)
 
 
 class Orphaned(BaseException):
