@@ -48,9 +48,10 @@ def system_calls(job: Job, size: int, library: str, interpreter: Interpreter) ->
 def instructions(job: Job, size: int, library: str, interpreter: Interpreter) -> Optional[float]:
     """Return the instructions that one operation of a loop takes, by callgrind.
 
-    The difference of two runs, so that starting up does not count; None without callgrind.
+    The difference of two runs, so that starting up does not count; None without callgrind, and on
+    PyPy, whose compiler would be most of it.
     """
-    if shutil.which("valgrind") is None:
+    if shutil.which("valgrind") is None or not interpreter.label.startswith("CPython"):
         return None
     small, large = (_instructions(job, n, library, interpreter) for n in (size, 3 * size))
     if small is None or large is None:
