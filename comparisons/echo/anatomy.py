@@ -43,10 +43,10 @@ class Canned:
         pass
 
     def wait(self, timeout: Optional[float]) -> List[Tuple[int, int]]:
-        if not self.left:
-            raise Enough
         self.left -= 1
-        return self.events
+        if self.left == 0:
+            raise Enough
+        return self.events if self.left > 0 else []
 
     def socket(self, family: int, type: int, proto: int, fileno: Optional[int]) -> real.socket:
         return real.socket(family, type, proto, fileno)

@@ -32,7 +32,7 @@ def system_calls(job: Job, size: int, library: str, interpreter: Interpreter) ->
                 stderr=subprocess.DEVNULL,
             )
             time.sleep(0.5)
-            load(job, size, port, pid, 1.0)
+            load(job, size, port, pid, 2.0)
             tracer.send_signal(signal.SIGINT)
             tracer.wait()
             table = counted.read()
