@@ -2188,3 +2188,24 @@ def test_what_comes_while_the_owner_is_held_back_is_not_missed(what: str) -> Non
         return result
 
     assert genlet.run(main) == "ended"
+
+
+def test_task_group_left_behind_is_refused_for_good_when_its_grace_is_over() -> None:
+    """Also after the block has ended: a child that swallows its interruption holds nobody for ever."""
+    refused: List[str] = []
+
+    def swallows() -> Green[None]:
+        for _ in range(3):
+            try:
+                yield from genlet.sleep(1000)
+            except genlet.Cancelled:
+                refused.append("refused")
+
+    def main() -> Green[None]:
+        with TaskGroup(grace=0.1, on_exit="cancel") as left:
+            left.spawn(swallows)
+            yield from genlet.sleep(0)
+        yield from genlet.sleep(0)
+
+    genlet.run(main)
+    assert refused == ["refused"] * 3

@@ -147,8 +147,6 @@ class socket:
         ``socket.socket``.
     """
 
-    __module__ = "genlet.green.socket"  # where users find it
-
     __slots__ = (
         "__weakref__",
         "_closed",
@@ -964,9 +962,10 @@ class socket:
     def __repr__(self) -> str:
         """Source: ``socket.socket``'s, which says as much."""
         cls = self.__class__
+        module = cls.__module__.replace("._socket", ".socket")  # where users find it
         closed = " [closed]" if self._closed else ""
         text = (
-            f"<{cls.__module__}.{cls.__qualname__}{closed} fd={self.fileno()},"
+            f"<{module}.{cls.__qualname__}{closed} fd={self.fileno()},"
             f" family={self.family!s}, type={self.type!s}, proto={self.proto}"
         )
         if not closed:

@@ -301,7 +301,6 @@ def getfqdn(name: str = "") -> Green[str]:
 
 
 @lru_cache(maxsize=1024)  # asked for every datagram
-@lru_cache(maxsize=256)  # asked for every datagram that is sent
 def is_numeric(host: Union[str, bytes]) -> bool:
     """Whether the standard library takes *host* for an address as it stands, or at once refuses."""
     text = host if isinstance(host, str) else host.decode("latin-1")

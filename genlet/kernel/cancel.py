@@ -80,10 +80,15 @@ class Cancelled(BaseException):
         scope: Optional[CancelScope] = None,
         origin: object = None,
     ) -> None:
-        if reason is not None:
+        # BaseException.__new__ has set args to what was given by position.
+        args = self.args
+        if reason is None:
+            if args:
+                self.args = ()
+        else:
             self.reason = reason
-        elif self.args:  # BaseException.__new__ has set them to what was given by position
-            self.args = ()
+            if len(args) != 1 or args[0] is not reason:
+                self.args = (reason,)
         if scope is not None:
             self.scope = scope
         if origin is not None:
@@ -221,8 +226,8 @@ class CancelScope:
             )
         gt.scope = self.parent
         self.gt = None
-        if self.timer:
-            gt.scheduler.timers.cancel(self)
+        if self.timer and not (self.state and self.group is not None and self.group.members):
+            gt.scheduler.timers.cancel(self)  # else the grace of those left behind goes on
         if self.state or self.shield:
             gt.attention = True  # what was hidden or hid may come through now
             if gt.told is not None and self in gt.told:
@@ -623,6 +628,8 @@ def interrupted_now(gt: AnyGreenThread) -> bool:
     if found is None:
         return False
     if trap.unstarted:
+        if gt.gen.gi_running:
+            return False  # its first step, in which a link was called
         scheduler.end(gt, None, commit(gt, found))
         return False
     if not trap.disarm():

@@ -74,6 +74,7 @@ class Group:
         if not self.members and self.owner is not None:
             if self.left:
                 self.scope.group = None
+                self.scheduler.timers.cancel(self.scope)
             self.scheduler.release(self.owner)
 
     def late_error(self) -> Optional[BaseException]:

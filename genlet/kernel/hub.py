@@ -400,6 +400,7 @@ class Descriptor(Entry):
 
 
 GONE = Descriptor(-1)  # whose sides, on which nobody ever waits, the closed ones have
+GONE.closed = True
 
 
 class Hub:

@@ -171,7 +171,7 @@ class Scheduler:
             raise RuntimeError("the run has ended: nothing can be spawned in it any more")
         context = copy_context()
         gen: GeneratorType[Trap, None, T]
-        if fn.__class__ is FunctionType and fn.__code__.co_flags & GENERATOR:
+        if type(fn) is FunctionType and fn.__code__.co_flags & GENERATOR:
             # The call runs nothing of it, and cannot give anything else: no need to look.
             made: Any = fn(*args, **kwargs) if kwargs else fn(*args)
             gen = made

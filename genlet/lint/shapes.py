@@ -174,7 +174,7 @@ def one_of(shapes: List[Shape]) -> Shape:
 
 def _is_end(shape: Shape) -> bool:
     """Whether it is the end of a source, which every loop over one looks for."""
-    return isinstance(shape, Instance) and shape.cls.full_name == "genlet.abc.End"
+    return isinstance(shape, Instance) and shape.cls.full_name == "genlet.end.End"
 
 
 def substitute(shape: Shape, env: Dict[str, Shape]) -> Shape:

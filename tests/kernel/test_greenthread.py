@@ -7,6 +7,7 @@ import linecache
 import sys
 from traceback import extract_tb, walk_tb
 from typing import Any, Callable, Generator, List, Tuple, Type, cast
+from unittest.mock import Mock
 
 import pytest
 
@@ -996,3 +997,64 @@ def test_a_greenthread_of_code_without_generators_below_still_tells_its_stack() 
         yield from gt.kill()
 
     genlet.run(main)
+
+
+def test_spawn_takes_what_only_looks_like_a_function() -> None:
+    """A mock made after a function says it is one; it is called like any other callable."""
+    double: Callable[[int], Green[int]] = Mock(spec=returns, side_effect=returns)
+
+    def main() -> Green[int]:
+        return (yield from genlet.spawn(double, 7).wait())
+
+    assert genlet.run(main) == 7
+
+
+def test_link_that_kills_the_running_greenthread_in_its_first_step(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It has begun, if only just: it is interrupted at its first suspension, not closed."""
+    seen: List[str] = []
+
+    def killer() -> Green[None]:
+        me = genlet.getcurrent()
+        child = genlet.spawn(nothing)
+        child.link(lambda _: me.kill_soon())
+        child.cancel()
+        seen.append("goes on")
+        try:
+            yield from genlet.checkpoint()
+        finally:
+            seen.append("interrupted")
+
+    def main() -> Green[None]:
+        gt = genlet.spawn(killer)
+        yield from outcome(gt)
+
+    genlet.run(main)
+    assert seen == ["goes on", "interrupted"]
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("made", "args"),
+    [
+        (genlet.Cancelled(), ()),
+        (genlet.Cancelled(None), ()),
+        (genlet.Cancelled("why"), ("why",)),
+        (genlet.Cancelled(reason="why"), ("why",)),
+    ],
+)
+def test_cancelled_says_its_reason(made: genlet.Cancelled, args: Tuple[object, ...]) -> None:
+    """However the reason was given."""
+    assert made.args == args
+    assert str(made) == "".join(map(str, args))
+
+
+def test_cancelled_that_was_subclassed_says_what_its_base_was_given() -> None:
+    """As of any exception, the arguments are those that reached the base class."""
+
+    class Abort(genlet.Cancelled):
+        def __init__(self, code: int) -> None:
+            super().__init__(f"aborted with {code}")
+
+    assert str(Abort(7)) == "aborted with 7"

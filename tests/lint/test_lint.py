@@ -112,6 +112,20 @@ def test_a_decorator_that_is_not_known_makes_a_call_unknown() -> None:
     )
 
 
+def test_what_a_source_gives_is_known_once_its_end_is_looked_for() -> None:
+    """``next()`` gives an item or END; the loop over it has dealt with END."""
+    source = (
+        "from genlet import END, Green, GreenThread, Queue\n"
+        "def work(source: Queue[GreenThread[int]]) -> Green[None]:\n"
+        "    while True:\n"
+        "        gt = yield from source.next()\n"
+        "        if gt is END:\n"
+        "            break\n"
+        "        gt.wait()\n"
+    )
+    assert codes(source) == ["GL101"]
+
+
 def test_a_class_of_that_name_is_not_green() -> None:
     """Green and Op are what genlet exports, not any class of that name."""
     assert codes("class Op:\n    pass\n\n\ndef f() -> Op:\n    return Op()\n\n\nf()\n") == []
