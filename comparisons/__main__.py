@@ -17,6 +17,7 @@ from .harness.targets import verdicts
 
 HERE = Path(__file__).parent
 PLOTS = HERE / "plots"
+RESULTS = HERE / "results"
 
 # So many take long, and differ little from round to round: once is enough.
 MANY = 1_000_000
@@ -44,7 +45,9 @@ def main() -> None:
     parser.add_argument(
         "--guard", action="store_true", help="fail if a ratio is far from what it should be"
     )
-    parser.add_argument("--out", type=Path, default=HERE / "results", help="where the JSON goes")
+    parser.add_argument(
+        "--out", type=Path, help="where the JSON goes instead of results/; the page is not written"
+    )
     parser.add_argument("--no-counts", action="store_true", help="no strace, no callgrind")
     parser.add_argument(
         "--page", nargs="+", type=Path, metavar="JSON",
@@ -66,8 +69,13 @@ def main() -> None:
     for python in options.python or [sys.executable]:
         interpreter = peers.prepare(python, contest.workshop())
         label = interpreter.label.lower().replace(" ", "-")
-        path = options.out / f"{label}{'-quick' if options.quick else ''}.json"
-        results = Results.read(path) if options.keep else Results(interpreter)
+        folder = options.out or (contest.workshop() / "quick" if options.quick else RESULTS)
+        path = folder / f"{label}.json"
+        results = Results(interpreter)
+        if options.keep and path.exists():
+            results.take(Results.read(path))
+        elif (options.job or options.library) and folder == RESULTS:
+            parser.error("part of a run would replace results/: add --keep, or name another --out")
         jobs = [job for job in JOBS if not options.job or job.folder in options.job]
         libraries = options.library or list(LIBRARIES)
         for job in jobs:
@@ -77,11 +85,14 @@ def main() -> None:
             count(libraries, interpreter, results)
             results.save(path)
         print(report.markdown(results))
-        alarms = [verdict for verdict in verdicts(results) if verdict.alarming]
+        found = verdicts(results)
+        alarms = [verdict for verdict in found if verdict.alarming]
+        if options.guard and not found:
+            sys.exit("nothing was measured that there is a bound for")
         if options.guard and alarms:
             sys.exit("\n".join(f"{one.target.sentence}: {digits(one.measured)}" for one in alarms))
-        if not options.quick:
-            write_page(sorted(options.out.glob("*.json")))
+        if folder == RESULTS:
+            write_page(sorted(path.parent.glob("*.json")))
         elif any(where.endswith(" genlet") for where in results.failures):
             sys.exit("genlet has failed")  # a peer that has is a gap in the table
 
@@ -119,7 +130,7 @@ def measure(
 ) -> None:
     """Run the contestants of *job* in turn, round after round."""
     if rounds:
-        results.forget(job.name)
+        results.forget(job.name, libraries)
     known = peers.contestants(job.folder) if job.kind != "import" else list(LIBRARIES[:-1])
     for size in job.quick if quick else job.sizes:
         begun = time.monotonic()
@@ -129,8 +140,10 @@ def measure(
             if name in known and name in libraries and interpreter.has(name)
             if job.suits(name, size)
         ]
+        if not names:
+            continue
         agreed: object = None
-        for turn in range(rounds if size < MANY else 1):
+        for turn in range(min(rounds, 1) if size >= MANY else rounds):
             for name in names[turn % len(names) :] + names[: turn % len(names)]:
                 where = f"{job.name} {size} {name}"
                 if where in results.failures:

@@ -10,11 +10,6 @@ from comparisons.harness.measured import finished, measured, size
 TURNS = 5_000
 
 
-async def wait(event: asyncio.Event) -> int:
-    await event.wait()
-    return 1
-
-
 async def main() -> None:
     sleepers = [
         asyncio.create_task(asyncio.sleep(1000 + number % 1000)) for number in range(size())
@@ -24,7 +19,7 @@ async def main() -> None:
     started = time.perf_counter()
     for _ in range(TURNS):
         event = asyncio.Event()
-        waiter = asyncio.create_task(wait(event))
+        waiter = asyncio.create_task(event.wait())
         sleeper = asyncio.create_task(asyncio.sleep(1000))
         await asyncio.sleep(0)
         event.set()

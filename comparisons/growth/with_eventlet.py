@@ -12,7 +12,8 @@ from comparisons.harness.measured import finished, measured, size
 
 TURNS = 5_000
 
-others = [eventlet.spawn(eventlet.sleep, 1000 + number % 1000) for number in range(size())]
+for number in range(size()):
+    eventlet.spawn_n(eventlet.sleep, 1000 + number % 1000)
 eventlet.sleep(0)
 done = 0
 started = time.perf_counter()
@@ -29,4 +30,4 @@ for _ in range(TURNS):
     except GreenletExit:
         done += 1
 measured(TURNS, time.perf_counter() - started, done)
-finished(others)
+finished()

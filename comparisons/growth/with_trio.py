@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import trio
-import trio.lowlevel
+import trio.testing
 
 from comparisons.harness.measured import finished, measured, size
 
@@ -21,7 +21,7 @@ async def main() -> None:
     async with trio.open_nursery() as others:
         for number in range(size()):
             others.start_soon(trio.sleep, 1000 + number % 1000)
-        await trio.lowlevel.checkpoint()
+        await trio.testing.wait_all_tasks_blocked()
         done = 0
         started = time.perf_counter()
         for _ in range(TURNS):
@@ -30,7 +30,7 @@ async def main() -> None:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(event.wait)
                 nursery.start_soon(sleeper, scope)
-                await trio.lowlevel.checkpoint()
+                await trio.testing.wait_all_tasks_blocked()
                 event.set()
                 scope.cancel()
             done += 1 + scope.cancelled_caught

@@ -7,7 +7,7 @@ import os
 import platform
 import statistics
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from .contest import Sample
 from .peers import Interpreter
@@ -47,11 +47,20 @@ class Results:
         self.calls: Dict[str, Dict[str, float]] = {}
         self.instructions: Dict[str, Dict[str, float]] = {}
 
-    def forget(self, job: str) -> None:
-        """Drop what an earlier run found out of *job*."""
-        self.samples.pop(job, None)
-        for where in [where for where in self.failures if where.split()[0] == job]:
-            del self.failures[where]
+    def take(self, earlier: Results) -> None:
+        """Go on from what an earlier run found out."""
+        about = self.about
+        vars(self).update(vars(earlier))
+        self.about = about
+
+    def forget(self, job: str, libraries: Sequence[str]) -> None:
+        """Drop what an earlier run found out of *libraries* at *job*."""
+        for row in self.samples.get(job, {}).values():
+            for library in libraries:
+                row.pop(library, None)
+        for where in list(self.failures):
+            if where.split()[0] == job and where.split()[-1] in libraries:
+                del self.failures[where]
 
     def add(self, job: str, size: int, library: str, sample: Sample) -> None:
         """Keep one run's figures."""

@@ -12,9 +12,8 @@ TASKS = 10
 
 def take(permits: Semaphore, count: int) -> Green[int]:
     for _ in range(count):
-        yield from permits.acquire()
-        yield from sleep(0)
-        permits.release()
+        with (yield from permits.hold()):
+            yield from sleep(0)
     return count
 
 

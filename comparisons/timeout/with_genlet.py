@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 
 from comparisons.harness.measured import measured, size
-from genlet import Green, move_on_after, run
+from genlet import Green, fail_after, run
 
 
 def main() -> Green:
     done = 0
     started = time.perf_counter()
     for _ in range(size()):
-        with move_on_after(5):
+        with fail_after(5):
             done += 1
     measured(done, time.perf_counter() - started, done)
     yield from ()

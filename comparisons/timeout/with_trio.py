@@ -13,7 +13,7 @@ async def main() -> None:
     done = 0
     started = time.perf_counter()
     for _ in range(size()):
-        with trio.move_on_after(5):
+        with trio.fail_after(5):
             done += 1
     measured(done, time.perf_counter() - started, done)
 

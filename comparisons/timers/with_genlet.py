@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from comparisons.harness.measured import finished, measured, size
-from genlet import Green, move_on_after, run, sleep, spawn_n
+from genlet import Green, fail_after, run, sleep, spawn_n
 
 TURNS = 5_000
 
@@ -16,7 +16,7 @@ def main() -> Green:
     yield from sleep(0)
     started = time.perf_counter()
     for _ in range(TURNS):
-        with move_on_after(5):
+        with fail_after(5):
             yield from sleep(0)
     measured(TURNS, time.perf_counter() - started, TURNS)
     finished()

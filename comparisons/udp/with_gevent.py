@@ -1,18 +1,14 @@
-"""A server that sends datagrams back."""
+"""A server that sends datagrams back; ``DatagramServer`` would spawn a greenlet for each."""
 
 from __future__ import annotations
 
-from gevent.server import DatagramServer
+from gevent import socket
 
 from comparisons.harness.measured import serving
 
-
-class Echo(DatagramServer):
-    def handle(self, data: bytes, address: object) -> None:
-        self.socket.sendto(data, address)
-
-
-server = Echo(("127.0.0.1", 0))
-server.start()
-serving(server.server_port)
-server.serve_forever()
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 0))
+serving(server.getsockname()[1])
+while True:
+    data, address = server.recvfrom(65536)
+    server.sendto(data, address)
