@@ -84,11 +84,11 @@ class Cancelled(BaseException):
         args = self.args
         if reason is None:
             if args:
-                self.args = ()
+                super().__init__()
         else:
             self.reason = reason
             if len(args) != 1 or args[0] is not reason:
-                self.args = (reason,)
+                super().__init__(reason)
         if scope is not None:
             self.scope = scope
         if origin is not None:
