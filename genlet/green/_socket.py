@@ -19,6 +19,7 @@ import os
 import socket as real
 import sys
 from functools import partial
+from math import inf
 from operator import index
 from socket import AF_INET, AF_INET6, SOCK_STREAM
 from typing import (
@@ -674,15 +675,11 @@ class socket:
         family = self._sock.family
         if family not in (AF_INET, AF_INET6):
             return address
-        lookup = dns.first_address(address[0], family)
-        if deadline is None:
-            host = yield from lookup
-        else:
-            host = None
-            with move_on_after(deadline - get_scheduler().clock()):
-                host = yield from lookup
-            if host is None:
-                raise timed_out()
+        host = None
+        with move_on_after(inf if deadline is None else deadline - get_scheduler().clock()):
+            host = yield from dns.first_address(address[0], family)
+        if host is None:
+            raise timed_out()
         return (host, *address[1:])
 
     # ---- what never waits ----
