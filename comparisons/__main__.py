@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 PLOTS = HERE / "plots"
 RESULTS = HERE / "results"
 
-# So many take long, and differ little from round to round: once is enough.
+# So many take long: they are run once.
 MANY = 1_000_000
 
 

@@ -51,6 +51,11 @@ def run(
     return _under_load(job, size, library, interpreter, seconds), None
 
 
+def last_line(text: str) -> str:
+    """Return the last line of what was printed: of a traceback, the error without anybody's paths."""
+    return text.strip().rpartition("\n")[2]
+
+
 def program(job: Job, library: str) -> str:
     """Return the path of the contestant's program."""
     return str(ROOT / "comparisons" / job.folder / f"with_{library}.py")
@@ -68,7 +73,7 @@ def _loop(job: Job, size: int, library: str, interpreter: Interpreter) -> Tuple[
         raise Failed(f"not done in {PATIENCE:.0f} s") from None
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
-        raise Failed(done.stderr.strip()[-300:] or f"exit status {done.returncode}")
+        raise Failed(last_line(done.stderr) or f"exit status {done.returncode}")
     told = json.loads(done.stdout.splitlines()[-1])
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {"each": told["each"], "cpu_seconds": cpu}, told["result"]
@@ -123,7 +128,7 @@ def serving(
             assert server.stderr is not None
             line = server.stdout.readline()
             if not line:
-                raise Failed(server.stderr.read().decode()[-300:].strip())
+                raise Failed(last_line(server.stderr.read().decode()) or "it ended at once")
             yield server.pid, json.loads(line)["port"]
         finally:
             server.send_signal(signal.SIGKILL)
@@ -158,7 +163,7 @@ def load(job: Job, size: int, port: int, pid: int, seconds: float) -> Sample:
         watchdog.cancel()
         client.kill()
     if len(figures) != 3 or not int(figures[0]):
-        raise Failed(f"load: {errors.strip()[-300:] or 'no request was answered'}")
+        raise Failed(f"load: {last_line(errors) or 'no request was answered'}")
     answered, took, client_cpu = int(figures[0]), float(figures[1]), float(figures[2])
     used = user + system
     return {

@@ -32,9 +32,11 @@ def system_calls(job: Job, size: int, library: str, interpreter: Interpreter) ->
                 stderr=subprocess.DEVNULL,
             )
             time.sleep(0.5)
-            load(job, size, port, pid, 2.0)
-            tracer.send_signal(signal.SIGINT)
-            tracer.wait()
+            try:
+                load(job, size, port, pid, 2.0)
+            finally:
+                tracer.send_signal(signal.SIGINT)
+                tracer.wait()
             table = counted.read()
     calls: Dict[str, int] = {}
     for line in table.splitlines():

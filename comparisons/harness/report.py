@@ -99,7 +99,7 @@ def markdown(results: Results) -> str:
         figures = ", ".join(f"{name} {count:,.0f}" for name, count in counted.items())
         lines += ["", f"Instructions of a {job_name}: {figures}."]
     for where, why in results.failures.items():
-        lines += ["", f"Not run: {where}: {why.splitlines()[-1] if why else 'no reason given'}"]
+        lines += ["", f"Not run: {where}: {why}"]
     return "\n".join(lines) + "\n"
 
 
