@@ -12,7 +12,7 @@
 #   floor 1   kernel/pollers/           ints in, ints out
 #   ground    abc  errors  _compat  _version
 #
-# From here to the loop: `run` below -> kernel/driver.py -> Scheduler.loop in kernel/scheduler.py.
+# From here to the loop: `run` below -> kernel/driver.py -> Scheduler.turns in kernel/scheduler.py.
 
 from __future__ import annotations
 
@@ -49,18 +49,17 @@ from .greenthread import (
 from .kernel import (
     Cancelled,
     CancelScope,
-    Runner,
     Timeout,
     fail_after,
     fail_at,
     move_on_after,
     move_on_at,
     portal,
-    run,
     shielded,
     trampoline,
     use_hub,
 )
+from .runner import Runner, run
 
 if TYPE_CHECKING:
     from .barrier import Barrier

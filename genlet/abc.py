@@ -187,6 +187,26 @@ class Poller(Protocol):
         ...
 
 
+class ThreadJob(Protocol):
+    """Work for a thread, which the kernel hands over when its greenthread waits for it."""
+
+    def submit(self) -> None:
+        """Have a thread do it."""
+        ...
+
+
+class Companion(Protocol):
+    """Something that lives as long as a run: see ``Runner(companions=...)``."""
+
+    def start(self, kernel: Any, /) -> None:
+        """The run is about to begin; *kernel* is its `genlet.kernel.Scheduler`."""
+        ...
+
+    def stop(self) -> None:
+        """The run has ended."""
+        ...
+
+
 S_contra = TypeVar("S_contra", contravariant=True)
 
 

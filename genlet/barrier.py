@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Callable, List, Optional
 
 from .abc import Green, green
-from .kernel import AnyGreenThread, Wait, Waiters
+from .kernel import AnyGreenThread, Greenlet, Wait, Waiters, waiting
 
 __all__ = ["Barrier"]
 
@@ -89,7 +89,7 @@ class Barrier:
     @property
     def waiters(self) -> List[AnyGreenThread]:
         """Who waits, in order."""
-        return self._line.greenthreads()
+        return waiting(self._line)
 
     def _open(self) -> None:
         self._line.check_thread()
@@ -116,7 +116,7 @@ class Arrival(Wait[int]):
 
     __slots__ = ()
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         barrier: Barrier = self._subject
         if barrier.broken:
             raise broken_barrier()

@@ -21,7 +21,7 @@ from typing import (
 from .abc import Green, green
 from .end import END, End
 from .errors import ClosedResource, WouldBlock
-from .kernel import AnyGreenThread, Wait, Waiters
+from .kernel import AnyGreenThread, Greenlet, Wait, Waiters, waiting
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -166,7 +166,7 @@ class Sender(Generic[T_contra]):
     @property
     def waiters(self) -> List[AnyGreenThread]:
         """Who waits to send, on any end, in order."""
-        return self._pipe.sending.greenthreads()
+        return waiting(self._pipe.sending)
 
     def _check(self) -> None:
         if self._closed:
@@ -304,7 +304,7 @@ class Receiver(Generic[T_co]):
     @property
     def waiters(self) -> List[AnyGreenThread]:
         """Who waits to receive, on any end, in order."""
-        return self._pipe.receiving.greenthreads()
+        return waiting(self._pipe.receiving)
 
     def _check(self) -> None:
         if self._closed:
@@ -333,7 +333,7 @@ class Sending(Wait[None], Generic[T]):
         super().__init__(sender, "room for an item", sender._pipe.sending)
         self.item: T = item
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         sender: Sender[T] = self._subject
         sender._pipe.sending.check_thread()
         sender._check()
@@ -348,7 +348,7 @@ class Receiving(Wait[T]):
 
     __slots__ = ()
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         receiver: Receiver[T] = self._subject
         pipe = receiver._pipe
         pipe.receiving.check_thread()

@@ -22,7 +22,7 @@ from typing import (
 from ._compat import is_fresh
 from .abc import Green, Op, green
 from .end import END, End
-from .kernel import AnyGreenThread, GreenThread, Waiters, WaitUnless, checkpoint
+from .kernel import AnyGreenThread, Greenlet, GreenThread, Waiters, WaitUnless, checkpoint
 from .scopes import strictly
 from .taskgroup import TaskGroup
 
@@ -113,7 +113,7 @@ class Race(TaskGroup):
 
     winner: Optional[AnyGreenThread]
 
-    def open(self, owner: AnyGreenThread) -> None:
+    def open(self, owner: Greenlet) -> None:
         super().open(owner)
         self.winner = None
 

@@ -16,7 +16,16 @@ from math import inf
 from typing import TYPE_CHECKING, Callable, List, Optional
 
 from .abc import Green, Op, green
-from .kernel import AnyGreenThread, Wait, Waiters, get_scheduler, getcurrent, shielded
+from .kernel import (
+    AnyGreenThread,
+    Greenlet,
+    Wait,
+    Waiters,
+    get_scheduler,
+    getcurrent,
+    shielded,
+    waiting,
+)
 from .lock import Lock, RLock
 
 if TYPE_CHECKING:
@@ -168,7 +177,7 @@ class Condition:
     @property
     def waiters(self) -> List[AnyGreenThread]:
         """Who waits to be notified, in order."""
-        return self._line.greenthreads()
+        return waiting(self._line)
 
     def _check(self, verb: str) -> None:
         lock = self.lock
@@ -202,7 +211,7 @@ class Notice(Wait[bool]):
         super().__init__(condition, what, line, timeout, default)
         self.depth: int = 0
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         condition: Condition = self._subject
         lock = condition.lock
         condition._line.check_thread(gt.scheduler)

@@ -31,7 +31,7 @@ from typing import (
 
 from .abc import Green, green
 from .end import END, End
-from .kernel import AnyGreenThread, Wait, Waiters, get_scheduler
+from .kernel import AnyGreenThread, Greenlet, Wait, Waiters, get_scheduler
 
 if TYPE_CHECKING:
     from typing_extensions import Concatenate, ParamSpec
@@ -451,7 +451,7 @@ class _Arrival(Wait[None]):
 
     __slots__ = ()
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         super().arm(gt)
         results: Results[Any, Any] = self._subject
         results._wake_takers()

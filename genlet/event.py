@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, List, Optional, TypeVar, Union, cast, overload
 
 from .abc import Green, Op, green
-from .kernel import AnyGreenThread, ExceptionLike, Wait, Waiters
+from .kernel import AnyGreenThread, ExceptionLike, Greenlet, Wait, Waiters, waiting
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -175,7 +175,7 @@ class Event(Generic[T]):
     @property
     def waiters(self) -> List[AnyGreenThread]:
         """Who waits, in order."""
-        return self._line.greenthreads()
+        return waiting(self._line)
 
     def __repr__(self) -> str:
         sent = self._sent
@@ -193,7 +193,7 @@ class Listening(Wait[Sent[T]]):
 
     __slots__ = ()
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         event: Event[T] = self._subject
         event._line.check_thread(gt.scheduler)
         super().arm(gt)

@@ -43,6 +43,7 @@ from .end import END, End
 from .errors import WouldBlock, WrongThread
 from .kernel import (
     AnyGreenThread,
+    Greenlet,
     GreenThread,
     Group,
     Scheduler,
@@ -50,6 +51,7 @@ from .kernel import (
     Waiters,
     get_scheduler,
     getcurrent,
+    interrupted_by,
 )
 
 if TYPE_CHECKING:
@@ -312,7 +314,7 @@ class _Slots:
             self.taken or self.spawners or self.idle
         )
 
-    def holds(self, gt: Optional[AnyGreenThread]) -> bool:
+    def holds(self, gt: Optional[Greenlet]) -> bool:
         """Whether *gt* is one of the pool's."""
         return gt is not None and (gt.group is self.owned or gt.group is self.loose)
 
@@ -339,7 +341,8 @@ class _Slots:
         group.alert = self.scheduler.root.alert  # it is a part of that
         self.running += 1
         try:
-            return self.scheduler.spawn(fn, args, kwargs, group, depth=depth)
+            gt: GreenThread[T] = self.scheduler.spawn(fn, args, kwargs, group, depth=depth)
+            return gt
         except BaseException:
             self.ended()
             raise
@@ -377,7 +380,7 @@ class _Recheck(Wait[None]):
         super().__init__(subject, what, line)
         self._look: Callable[[], object] = look
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         super().arm(gt)
         self._look()
 
@@ -388,9 +391,9 @@ class _Members(Group):
     __slots__ = ("_slots",)
 
     def __init__(self, slots: _Slots, *, answers: bool) -> None:
-        root = slots.scheduler.root
+        root = cast(Group, slots.scheduler.root)  # as of every run
         super().__init__(slots.scheduler)
-        self.members: Dict[AnyGreenThread, None] = root.members
+        self.members = root.members
         self.scope = root.scope
         self.answers = answers
         self._slots: _Slots = slots
@@ -427,7 +430,7 @@ def _run_here(
     except GeneratorExit:
         raise
     except BaseException as exc:
-        if caller.interrupted_by(exc, before=begun):
+        if interrupted_by(caller, exc, before=begun):
             raise
         error = exc
     made = cast("GeneratorType[Trap, None, T]", gen)  # which was found out before it ran
@@ -486,7 +489,7 @@ class _Ending(Wait[None]):
 
     __slots__ = ()
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         super().arm(gt)
         job: AnyGreenThread = self._subject
         job.link(_wake, self)

@@ -53,7 +53,8 @@ def spawn(fn: Callable[P, Green[T]], /, *args: P.args, **kwargs: P.kwargs) -> Gr
     Source:
         eventlet ``spawn``, which takes plain functions too.
     """
-    return (here.scheduler or get_scheduler()).spawn(fn, args, kwargs)
+    gt: GreenThread[T] = (here.scheduler or get_scheduler()).spawn(fn, args, kwargs)
+    return gt
 
 
 def spawn_n(fn: Callable[P, Green[object]], /, *args: P.args, **kwargs: P.kwargs) -> None:

@@ -20,7 +20,7 @@ from typing import (
 
 from .abc import Green, green
 from .end import END, End
-from .kernel import AnyGreenThread, Wait, Waiters
+from .kernel import Greenlet, Wait, Waiters
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -193,7 +193,7 @@ class _Getter(Wait[Union[T, End]]):
 
     __slots__ = ()
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         pool: Pool[T] = self._subject
         pool._getters.check_thread()
         super().arm(gt)

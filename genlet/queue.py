@@ -15,7 +15,7 @@ from typing import Any, Generic, List, Optional, TypeVar, Union, cast
 
 from .abc import Green, green
 from .end import END, End
-from .kernel import AnyGreenThread, Wait, Waiters
+from .kernel import Greenlet, Wait, Waiters
 
 __all__ = [
     "Empty",
@@ -305,7 +305,7 @@ class Getter(Wait[T]):
 
     __slots__ = ()
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         queue: LightQueue[T] = self._subject
         if queue._getters:
             queue._getters.check_thread(gt.scheduler)
@@ -330,7 +330,7 @@ class Putter(Wait[None], Generic[T]):
         super().__init__(queue, "room for an item", queue._putters, timeout)
         self.item: T = item
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         queue: LightQueue[T] = self._subject
         queue._putters.check_thread(gt.scheduler)
         try:
@@ -378,7 +378,7 @@ class Joiner(Wait[None]):
 
     __slots__ = ()
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         queue: LightQueue[Any] = self._subject
         queue._joiners.check_thread(gt.scheduler)
         super().arm(gt)

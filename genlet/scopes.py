@@ -30,7 +30,7 @@ from typing import (
 )
 
 from .abc import Green, Op, Trap, green
-from .kernel import CancelScope, GreenletExit, getcurrent, shielded
+from .kernel import CancelScope, GreenletExit, getcurrent, interrupted_by, shielded
 from .taskgroup import TaskGroup
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def _begin(leave: Leave, exc: BaseException) -> None:
 def _interrupted(error: Optional[BaseException]) -> bool:
     """Whether the function ends by an interruption, or one is to come at its next suspension."""
     gt = getcurrent()
-    if error is not None and (not isinstance(error, Exception) or gt.interrupted_by(error)):
+    if error is not None and (not isinstance(error, Exception) or interrupted_by(gt, error)):
         return True
     if gt.interrupts:
         return True

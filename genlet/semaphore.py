@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, List, Optional, Protocol
 
 from .abc import Green, green
 from .errors import WouldBlock
-from .kernel import AnyGreenThread, Wait, Waiters
+from .kernel import AnyGreenThread, Greenlet, Wait, Waiters, waiting
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -164,7 +164,7 @@ class Semaphore:
     @property
     def waiters(self) -> List[AnyGreenThread]:
         """Who waits, in order."""
-        return self._line.greenthreads()
+        return waiting(self._line)
 
     def __repr__(self) -> str:
         return (
@@ -179,7 +179,7 @@ class Semaphore:
         self.counter -= 1
         return True
 
-    def _take_for(self, gt: AnyGreenThread) -> bool:
+    def _take_for(self, gt: Greenlet) -> bool:
         """Take a permit for *gt*, which need not be running, if one is free."""
         return self._take()
 
@@ -189,7 +189,7 @@ class Claim(Wait[bool]):
 
     __slots__ = ()
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         semaphore: Semaphore = self._subject
         semaphore._line.check_thread(gt.scheduler)
         super().arm(gt)
@@ -324,7 +324,7 @@ class CappedSemaphore:
     @property
     def waiters(self) -> List[AnyGreenThread]:
         """Who waits, in order: to acquire or to release, never both."""
-        return self._acquirers.greenthreads() or self._releasers.greenthreads()
+        return waiting(self._acquirers) or waiting(self._releasers)
 
     def __repr__(self) -> str:
         return (
@@ -357,7 +357,7 @@ class Take(Wait[bool]):
 
     __slots__ = ()
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         semaphore: CappedSemaphore = self._subject
         semaphore._acquirers.check_thread(gt.scheduler)
         served = semaphore._take()
@@ -371,7 +371,7 @@ class Give(Wait[bool]):
 
     __slots__ = ()
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         semaphore: CappedSemaphore = self._subject
         semaphore._releasers.check_thread(gt.scheduler)
         served = semaphore._give()

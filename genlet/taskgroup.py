@@ -24,6 +24,7 @@ from .kernel import (
     WaitUnless,
     get_scheduler,
     getcurrent,
+    interrupted_by,
 )
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class TaskGroup(Group):
     ) -> Optional[bool]:
         owner = self.owner
         if exc is not None and isinstance(exc, Cancelled) and owner is not None:
-            own = not owner.interrupted_by(exc)  # another's end that the block let pass
+            own = not interrupted_by(owner, exc)  # another's end that the block let pass
         else:
             own = exc is not None
         # The block's error came first also if it was waiting inside the block for the children.
@@ -176,7 +177,8 @@ class TaskGroup(Group):
         """
         self._check_open()
         self._unjoined = True
-        return self.scheduler.spawn(fn, args, kwargs, self)
+        gt: GreenThread[T] = self.scheduler.spawn(fn, args, kwargs, self)
+        return gt
 
     @green
     def start(

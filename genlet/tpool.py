@@ -51,7 +51,7 @@ from weakref import WeakSet
 
 from .abc import Green, Op, green
 from .end import END, End
-from .kernel import Portal, Wait, portal
+from .kernel import Greenlet, Portal, Wait, portal
 
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec
@@ -115,7 +115,7 @@ class Job(Wait[None], Generic[T]):
 
     # ---- the kernel's side ----
 
-    def arm(self, gt: Any) -> None:
+    def arm(self, gt: Greenlet) -> None:
         super().arm(gt)
         self._pool._submit(self)
 

@@ -13,7 +13,7 @@ from genlet.abc import Green
 from genlet.end import END, End
 from genlet.errors import WouldBlock, WrongThread
 from genlet.greenpool import GreenMap, GreenPile, GreenPool
-from genlet.kernel import AnyGreenThread, GreenletExit, NullInstrument, Runner
+from genlet.kernel import AnyGreenThread, GreenletExit, NullInstrument, Runner, get_scheduler
 from tests.crews import Gate, ended, hold_back, turns
 from tests.kernel import forever, simulate
 from tests.kernel.sweep import Aim, sweep
@@ -293,7 +293,7 @@ def test_spawn_killed_before_its_start_gives_its_slot_back() -> None:
         yield from gt.kill()
         expect_idle(pool)
         yield from pool.spawn_n(block)
-        for member in genlet.getcurrent().scheduler.everybody():
+        for member in get_scheduler().everybody():
             if member is not genlet.getcurrent():
                 yield from member.kill()
         expect_idle(pool)

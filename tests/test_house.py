@@ -20,12 +20,13 @@ ROOMS: Dict[str, Tuple[str, str]] = {
     "ground": ("abc end errors _compat _version", ""),
     "pollers": ("kernel.pollers", "ground"),
     "lint": ("lint mypy_plugin", "ground"),
-    "kernel": ("kernel", "ground pollers lint"),
+    "kernel": ("kernel", "ground pollers"),
     "coordination": (
         "greenthread hubs timeout event semaphore lock condition barrier queue channel corolocal"
         " taskgroup scopes stopping combinators coroutines",
         "ground kernel",
     ),
+    "runner": ("runner", "ground kernel lint"),
     "watch": ("ps tracing debug deadlock", "ground kernel"),
     "crews": ("greenpool pools dagpool tpool asyncio", "ground kernel coordination"),
     "green": ("green", "ground kernel coordination crews"),
@@ -34,14 +35,16 @@ ROOMS: Dict[str, Tuple[str, str]] = {
         "httpd wsgi websocket db_pool backdoor",
         "ground kernel coordination watch crews green net",
     ),
-    "testing": ("testing", "ground lint kernel coordination watch crews green net"),
-    "face": ("", "ground lint kernel coordination crews net"),
+    "testing": ("testing", "ground lint kernel runner coordination watch crews green net"),
+    "face": ("", "ground lint kernel runner coordination crews net"),
     "door": ("cli __main__ demo", "*"),
 }
 
 # The bare `yield` is the kernel's instruction.  Where else one stands: a hot path that has written a
 # trap out, {module: {function: how many}}.  The commit that adds one shows what it gains.
-MAY_YIELD = {"genlet.kernel.traps", "genlet.kernel.fdtraps"}
+MAY_YIELD = {
+    f"genlet.kernel.{name}" for name in ("traps", "waits", "fdwait", "descriptor", "scheduler")
+}
 INLINED: Dict[str, Dict[str, int]] = {"genlet.green._socket": {"recv": 1}}
 
 Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]

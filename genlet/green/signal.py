@@ -46,7 +46,7 @@ from signal import valid_signals as valid_signals
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple, cast
 
 from ..abc import Green, green
-from ..kernel import Portal, Wait, Waiters, portal, sleep
+from ..kernel import Greenlet, Portal, Wait, Waiters, portal, sleep
 from ._mirror import mirror
 
 if sys.platform != "win32":
@@ -201,7 +201,7 @@ class _Arrival(Wait[int]):
 
     __slots__ = ()
 
-    def arm(self, gt: Any) -> None:
+    def arm(self, gt: Greenlet) -> None:
         super().arm(gt)
         cast(Receiver, self.subject())._hand_over()
 

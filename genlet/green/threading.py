@@ -41,11 +41,13 @@ from ..corolocal import get_ident as get_ident
 from ..corolocal import local as local
 from ..kernel import (
     AnyGreenThread,
+    Greenlet,
     Timeout,
     Wait,
     Waiters,
     get_scheduler,
     getcurrent,
+    interrupted_by,
     move_on_after,
 )
 from ._mirror import mirror
@@ -203,7 +205,7 @@ class _Listening(Wait[bool]):
 
     __slots__ = ()
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         event = cast(Event, self.subject())
         event._line.check_thread()
         super().arm(gt)
@@ -407,7 +409,7 @@ class _Adopted(Thread):
             try:
                 yield from gt.wait()
             except BaseException as exc:
-                if not gt.dead or getcurrent().interrupted_by(exc):
+                if not gt.dead or interrupted_by(getcurrent(), exc):
                     raise  # it is meant for the caller
 
     def _find(self) -> Optional[AnyGreenThread]:
@@ -507,7 +509,7 @@ def main_thread() -> Thread:
     """
     main = get_scheduler().main
     assert main is not None, "it is the first to be made"
-    return _thread_of(main)
+    return _thread_of(cast("AnyGreenThread", main))  # spawn made it
 
 
 def enumerate() -> List[Thread]:

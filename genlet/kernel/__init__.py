@@ -1,21 +1,32 @@
 """The kernel, and the low-level public face for people who write primitives."""
 
-# A tour, in the order to read it:
+# A tour.  Read these in order to know how a run works:
 #
-#   driver       `run`: a scheduler, a poller and a clock, from beginning to end; Ctrl-C
-#   scheduler    the loop, and what surrounds one step of one greenthread
-#   closing      the end of a run
-#   traps        what a greenthread is suspended on: sleep, Wait; the bare `yield`s
-#   fdtraps      the same for descriptors: trampoline
-#   hub          the descriptor table: who waits on which side of which descriptor
+#   driver       `run`: a scheduler, a poller and a clock, from beginning to end
+#   scheduler    the loop: `turns`
+#   state        the nouns: greenthread, suspension, scope, group, kernel; who writes which field
+#   traps        suspensions: sleep, and the protocol of arming, settling, disarming
+#   hub          the descriptor table
+#
+# Then, each with one law:
+#
+#   waits        what primitives are built on: Wait, Waiters
+#   fdwait       trampoline: waits for a descriptor by its number
+#   descriptor   waits for a descriptor that genlet owns
 #   pollers/     ints in, ints out: epoll, kqueue, poll, select
-#   timers       the heap of deadlines
-#   cancel       scopes and interrupts: how anything is cancelled; timeout: eventlet's Timeout
-#   group        greenthreads with an owner
-#   greenthread  the generator and what became of it
-#   wakeup       how other threads come in; signals: Ctrl-C and what else interrupts the poller
-#   context      which scheduler runs in this thread
-#   instruments  telling observers; report: telling people
+#   timers       the heap of deadlines; seconds: the numbers that callers give
+#   cancelled    the exceptions of cancellation, and to whom each was delivered
+#   delivery     how an interruption reaches the line where it is raised
+#   scope        blocks that can be cancelled; timeout: eventlet's Timeout
+#   group        greenthreads with one owner
+#   spawn        how a function becomes a greenthread
+#   greenthread  what users call on one
+#   endings      the end of a greenthread, and of a run
+#   fork         the inert copy in a forked child
+#   wakeup       how threads and signals reach the loop; portals: what threads use
+#   signals      Ctrl-C, and how a signal interrupts the poller
+#   current      the kernel and the greenthread that run in this thread
+#   instruments  observers; report: what the kernel tells people
 #
 # A primitive is a generator method that drives one `Wait`, and something that wakes it:
 #
@@ -31,39 +42,30 @@
 #             self._waiters.wake_all(None)
 
 from .._compat import POLLIN, POLLOUT
-from .cancel import (
-    Cancelled,
+from .cancelled import Cancelled, ExceptionLike, GreenletExit, interrupted_by
+from .current import here
+from .descriptor import Descriptor, Direction
+from .driver import Runner, run, use_hub
+from .fdwait import trampoline, wait_fd
+from .greenthread import AnyGreenThread, GreenThread, waiting
+from .group import Group
+from .nullinstrument import NullInstrument
+from .pollers import available as available_hubs
+from .portals import Portal, portal
+from .scheduler import Scheduler, get_scheduler, getcurrent
+from .scope import (
     CancelScope,
-    ExceptionLike,
     FailScope,
-    GreenletExit,
     fail_after,
     fail_at,
     move_on_after,
     move_on_at,
     shielded,
 )
-from .context import get_scheduler, getcurrent, here
-from .driver import Runner, run, use_hub
-from .fdtraps import Direction, trampoline, wait_fd
-from .greenthread import AnyGreenThread, GreenThread
-from .group import Group
-from .hub import Descriptor
-from .instruments import NullInstrument
-from .pollers import available as available_hubs
-from .scheduler import Scheduler
+from .state import NOBODY, Greenlet, Suspension
 from .timeout import Timeout
-from .traps import (
-    NOBODY,
-    Suspension,
-    Wait,
-    Waiters,
-    WaitUnless,
-    checkpoint,
-    fault,
-    sleep,
-)
-from .wakeup import Portal, portal
+from .traps import checkpoint, fault, sleep
+from .waits import Wait, Waiters, WaitUnless
 
 __all__ = [
     "NOBODY",
@@ -77,6 +79,7 @@ __all__ = [
     "ExceptionLike",
     "FailScope",
     "GreenThread",
+    "Greenlet",
     "GreenletExit",
     "Group",
     "NullInstrument",
@@ -96,6 +99,7 @@ __all__ = [
     "get_scheduler",
     "getcurrent",
     "here",
+    "interrupted_by",
     "move_on_after",
     "move_on_at",
     "portal",
@@ -105,4 +109,5 @@ __all__ = [
     "trampoline",
     "use_hub",
     "wait_fd",
+    "waiting",
 ]

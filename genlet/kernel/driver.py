@@ -1,30 +1,24 @@
-"""`run`: marries a scheduler to a poller and a clock, and sees it through to the end."""
+"""`run`: gives a scheduler a poller and a clock, and drives it from beginning to end."""
 
 from __future__ import annotations
 
-import os
 from time import monotonic
-from typing import (
-    TYPE_CHECKING,
-    Callable,
-    Optional,
-    Sequence,
-    TypeVar,
-    Union,
-)
+from typing import TYPE_CHECKING, Any, Callable, Optional, Sequence, Type, TypeVar, Union
 
 from ..abc import Green
-from .context import here
+from .current import here, kernels
+from .fork import Orphaned
 from .pollers import choose
-from .report import not_callable
-from .scheduler import Orphaned, Scheduler
+from .report import not_callable, print_call_error
+from .scheduler import Scheduler
+from .seconds import check_grace
 
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec
 
-    from ..abc import Clock, Excepthook, Instrument, Poller, ReadyQueue
-    from ..lint.hook import Watch
+    from ..abc import Clock, Companion, Excepthook, Instrument, Poller, ReadyQueue
     from .greenthread import AnyGreenThread
+    from .state import Kernel
 
     P = ParamSpec("P")
 
@@ -34,7 +28,7 @@ _default_hub: Optional[str] = None
 
 
 def use_hub(name: Optional[str] = None) -> None:
-    """Choose the poller of the runs to come, for those that do not choose themselves.
+    """Choose the poller of later runs that do not choose themselves.
 
     Args:
         name: One of ``python3 -m genlet hubs``; None goes back to ``GENLET_HUB`` and the platform.
@@ -56,21 +50,20 @@ class Runner:
     """Runs green programs, with another clock, poller, queue or observer than `run` has.
 
     Args:
-        hub: The name of a poller, or one; None is the one `use_hub` chose, ``GENLET_HUB`` names, or
-            the platform's best.
-        clock: What tells the time, in seconds; None is ``time.monotonic``.
-        ready: An empty queue to take the runnable greenthreads; None is a ``collections.deque``.
-        instruments: Who is told of everything that happens.
-        debug: Whether to say on stderr where a block was left by children that still clean up, so
-            that its owner is held back, and to warn where a ``yield from`` was forgotten: see
-            `genlet.lint.hook.Watch`, which watches for the time of the run.  None asks the variable
-            ``GENLET_DEBUG``.
+        hub: The name of a poller, or a poller; None is the one that `use_hub` chose or
+            ``GENLET_HUB`` names, or the platform's best.
+        clock: A function that returns the time in seconds; None is ``time.monotonic``.
+        ready: An empty queue for the runnable greenthreads; None is a ``collections.deque``.
+        instruments: Observers that are called for everything that happens.
+        companions: Objects that are started with the run and stopped at its end.
         grace: Seconds that greenthreads have to clean up after main has ended.
         excepthook: Called as ``excepthook(gt, exc)`` for an error that nobody else learns of; None
             prints it on stderr.
 
-    A runner that was given a poller or a queue is used up by its first run.
+    A runner that was given a poller or a queue can be used once.
     """
+
+    kernel: Type[Scheduler] = Scheduler  # what a run is made of
 
     def __init__(
         self,
@@ -79,26 +72,26 @@ class Runner:
         clock: Optional[Clock] = None,
         ready: Optional[ReadyQueue[AnyGreenThread]] = None,
         instruments: Sequence[Instrument[AnyGreenThread]] = (),
-        debug: Optional[bool] = None,
+        companions: Sequence[Companion] = (),
         grace: float = 1.0,
         excepthook: Optional[Excepthook] = None,
     ) -> None:
-        if not grace >= 0:
-            raise ValueError(f"grace is a number of seconds, 0 or more; got {grace!r}")
+        check_grace(grace)
         if isinstance(hub, str):
             choose(hub).close()  # a wrong name is an error here, not in the middle of a program
         self.hub: Union[None, str, Poller] = hub
         self.clock: Clock = monotonic if clock is None else clock
         self.ready: Optional[ReadyQueue[AnyGreenThread]] = ready
         self.instruments: Sequence[Instrument[AnyGreenThread]] = instruments
-        self.debug: bool = bool(os.environ.get("GENLET_DEBUG")) if debug is None else debug
+        self.companions: Sequence[Companion] = companions
         self.grace: float = grace
         self.excepthook: Optional[Excepthook] = excepthook
         self._used_up: bool = False
 
     def run(self, main: Callable[P, Green[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``main(*args, **kwargs)`` to its end and return its result; see `run`."""
-        if here.scheduler is not None:
+        outer = here.scheduler
+        if outer is not None and not outer.between_turns:
             raise RuntimeError(
                 "genlet.run() inside of a run: this thread has a kernel already; call green code"
                 " with 'yield from', or start a greenthread with spawn()"
@@ -110,28 +103,21 @@ class Runner:
         self._used_up = (
             not (self.hub is None or isinstance(self.hub, str)) or self.ready is not None
         )
-        scheduler = Scheduler(
+        scheduler = self.kernel(
             poller=self._poller(),
             clock=self.clock,
             ready=self.ready,
             instruments=self.instruments,
             excepthook=self.excepthook,
             grace=self.grace,
-            debug=self.debug,
         )
-        watch: Optional[Watch] = None
-        if self.debug:
-            from ..lint.hook import Watch
-
-            watch = Watch()
-        here.scheduler = scheduler
+        companions = self.companions
         inherited, here.inherited = here.inherited, False
-        if scheduler.instruments is not None:
-            scheduler.instruments.tell("before_run")
+        begin(scheduler, companions)
         try:
             gt = scheduler.spawn(main, args, kwargs, verb="run")
         except BaseException:
-            self._finish(scheduler, watch)
+            finish(scheduler, companions, outer)
             here.inherited = inherited
             raise
         gt.site = None
@@ -139,18 +125,13 @@ class Runner:
         scheduler.main = gt
         try:
             scheduler.signals.install()
-            scheduler.loop()
+            drive(scheduler)
             scheduler.wakeup.run_calls()  # Ctrl-C in the last step of all
         except Orphaned as orphaned:
-            if orphaned.error is not None:
-                raise orphaned.error from None
-            raise RuntimeError(
-                "this process was forked from inside genlet.run(), and its last greenthread has"
-                " ended: leave with os._exit(), or start a run of its own with genlet.run(main)"
-            ) from None
+            raise orphaned.outcome() from None
         finally:
             if not scheduler.orphan:
-                self._finish(scheduler, watch)
+                finish(scheduler, companions, outer)
         if scheduler.closing.late_exit is not None:
             raise scheduler.closing.late_exit
         error = gt.error
@@ -167,50 +148,73 @@ class Runner:
             hub = _default_hub
         return choose(hub) if hub is None or isinstance(hub, str) else hub
 
-    def _finish(self, scheduler: Scheduler, watch: Optional[Watch]) -> None:
-        """Take everything down, whatever has happened."""
-        with scheduler.wakeup.lock:
-            scheduler.closed = True
+
+def begin(scheduler: Scheduler, companions: Sequence[Companion]) -> None:
+    """Make *scheduler* the kernel of this thread, and start *companions*."""
+    outer = here.scheduler
+    here.scheduler = scheduler
+    kernels[scheduler] = None
+    if scheduler.instruments is not None:
+        scheduler.instruments.tell("before_run")
+    for index, companion in enumerate(companions):
         try:
-            if scheduler.root.members:
-                scheduler.closing.give_up()  # something was raised in the middle of the loop
-            scheduler.closing.close_leftovers()
-        finally:
-            scheduler.signals.restore()
-            scheduler.wakeup.close()
-            scheduler.hub.clear()
-            scheduler.hub.poller.close()
-            here.scheduler = None
-            for order in list(scheduler.orders):
-                order.settle(RuntimeError("the run ended before it could do this"))
-            if scheduler.instruments is not None:
-                scheduler.instruments.tell("after_run")
-            if watch is not None:
-                watch.stop()
+            companion.start(scheduler)
+        except BaseException:
+            finish(scheduler, companions[:index], outer)
+            raise
+
+
+def drive(scheduler: Scheduler) -> None:
+    """Run *scheduler* until no greenthread is left, waiting with its poller between turns."""
+    turn = scheduler.turns().send
+    table = scheduler.hub.table
+    events: Any = None  # to begin with; the poller's events after that
+    try:
+        while True:
+            timeout = turn(events)
+            events = ()
+            # Without a descriptor there is nothing to look at: only a pause is left, if any.
+            if table or timeout != 0.0:
+                try:
+                    events = scheduler.wait(timeout)
+                except BaseException as exc:  # a signal handler's, which has no other place to go
+                    scheduler.surface(exc)
+    except StopIteration:
+        pass
+
+
+def finish(scheduler: Scheduler, companions: Sequence[Companion], outer: Optional[Kernel]) -> None:
+    """Take everything down, whatever has happened.
+
+    Args:
+        outer: The kernel of this thread before `begin`.
+    """
+    with scheduler.wakeup.lock:
+        scheduler.closed = True
+    try:
+        if scheduler.root.members:
+            scheduler.closing.give_up()  # an exception left the middle of the loop
+        scheduler.closing.close_leftovers()
+    finally:
+        scheduler.signals.restore()
+        scheduler.wakeup.close()
+        scheduler.hub.clear()
+        scheduler.hub.poller.close()
+        here.scheduler = outer
+        kernels.pop(scheduler, None)
+        for order in list(scheduler.orders):
+            order.settle(RuntimeError("the run ended before it could do this"))
+        if scheduler.instruments is not None:
+            scheduler.instruments.tell("after_run")
+        for companion in reversed(companions):
+            try:
+                companion.stop()
+            except Exception as exc:
+                print_call_error(companion, exc)
 
 
 def run(main: Callable[P, Green[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run the green function *main* to its end, with everything it spawns.
-
-    When main has ended, greenthreads that are left get a `GreenletExit`, one
-    second to clean up, and are then refused every suspension; the run returns when none is left.
-
-    Args:
-        main: A generator function of green code; ``run(main, 1, x=2)`` runs ``main(1, x=2)``.
-
-    Returns:
-        What main returned.
-
-    Raises:
-        BaseException: What main raised.
-        KeyboardInterrupt: Ctrl-C, if main lets it pass.
-        Deadlock: Every greenthread waited, and nothing could wake one.
-        TypeError: *main* is not a green function.
-        RuntimeError: A run is going on in this thread.
-
-    Source:
-        eventlet has no entry point; ``asyncio.run`` and ``trio.run`` are its like.
-    """
+    """Run *main* to its end, with everything it spawns: `genlet.run` without debug mode."""
     # Not a call of Runner().run(): it would stand in every traceback and in the spawn site.
     runner = Runner()
     return runner.run(main, *args, **kwargs)

@@ -1,46 +1,42 @@
-"""A group of greenthreads with one owner: what structured concurrency stands on."""
+"""Groups of greenthreads with one owner: the base of structured concurrency."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Dict, Optional
 
 from . import report
-from .cancel import CancelScope
+from .delivery import release
+from .scope import CancelScope
+from .state import Membership
 
 if TYPE_CHECKING:
     from .greenthread import AnyGreenThread
-    from .scheduler import Scheduler
+    from .state import Greenlet, Kernel
 
 
-class Group:
+class Group(Membership["AnyGreenThread", CancelScope]):
     """The live members of a group, and the scope they run in.
 
     A run's root group has no owner and is never left.  A group with an owner is opened and left by
-    it, in the middle of its own scopes.  Left with live members it becomes a *barrier*: the owner's
-    next suspension, or its end, is held until the members are gone.
-
-    Attributes:
-        members: The greenthreads that have not ended, in the order they were spawned.
-        scope: Cancels them all, and the owner while it is inside the block.
-        alert: Whether anything around the group may be cancelled, so that a new member must look.
-        answers: Whether the group takes its members' errors, so that nobody else need be told.
+    it, between its own scopes.  Left with live members it becomes a *barrier*: the owner's next
+    suspension, or its end, is held until the members are gone.
     """
 
-    __slots__ = ("alert", "answers", "left", "members", "owner", "scheduler", "scope", "sequence")
+    __slots__ = ()
 
-    def __init__(self, scheduler: Scheduler, grace: float = 0) -> None:
-        self.scheduler: Scheduler = scheduler
+    def __init__(self, scheduler: Kernel, grace: float = 0) -> None:
+        self.scheduler: Kernel = scheduler
         self.members: Dict[AnyGreenThread, None] = {}
         self.scope: CancelScope = CancelScope(grace=grace)
         self.scope.group = self
-        self.owner: Optional[AnyGreenThread] = None
+        self.owner: Optional[Greenlet] = None
         self.sequence: int = 0
         self.alert: bool = False
         self.answers: bool = False
         self.left: bool = False
 
-    def open(self, owner: AnyGreenThread) -> None:
-        """Make *owner*, who is running, the owner, and enter the scope."""
+    def open(self, owner: Greenlet) -> None:
+        """Make *owner*, which is running, the owner, and enter the scope."""
         self.scope.__enter__()
         self.owner = owner
         self.sequence = self.scope.sequence
@@ -65,18 +61,14 @@ class Group:
                     report.print_barrier(owner, self)
             else:
                 owner.groups.remove(self)
-                self.scope.group = None  # nobody is left to be cancelled: let go of each other
+                self.scope.group = None  # no member is left: avoid a reference cycle
         return caught
 
     def ended(self, gt: AnyGreenThread) -> None:
-        """A member has ended; the last one to do so lets the owner go on."""
+        """Remove *gt*, which has ended; the last member to end lets the owner go on."""
         del self.members[gt]
         if not self.members and self.owner is not None:
             if self.left:
                 self.scope.group = None
                 self.scheduler.timers.cancel(self.scope)
-            self.scheduler.release(self.owner)
-
-    def late_error(self) -> Optional[BaseException]:
-        """Return what the owner must still be told when the barrier opens."""
-        return None
+            release(self.scheduler, self.owner)

@@ -1,93 +1,69 @@
-"""Telling observers what the kernel does, at no cost when there are none."""
+"""Instruments: observers of the kernel, at no cost when there are none."""
 
-# Nothing in the kernel asks whether anybody observes.  With instruments, a run gets other callables
-# than without: the ready queue's methods, the poller's wait and every greenthread's step are wrapped
-# once, where they are bound.
+# No step asks whether it is observed.  While a run has an instrument it has other callables than
+# without: the ready queue's methods, the poller's wait and each greenthread's steps are wrapped.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, TypeVar
 
 from ..abc import Instrument
+from .report import print_call_error
 
 if TYPE_CHECKING:
     from ..abc import ReadyQueue
-    from .greenthread import AnyGreenThread, Steps
-
+    from .state import Greenlet, Kernel, Steps
 
 T = TypeVar("T")
 
-
-class NullInstrument:
-    """An instrument that does nothing: subclass it, and implement what you want to hear of."""
-
-    def before_run(self) -> None:
-        """The run begins."""
-
-    def after_run(self) -> None:
-        """The run has ended."""
-
-    def spawned(self, gt: AnyGreenThread) -> None:
-        """*gt* was made."""
-
-    def scheduled(self, gt: AnyGreenThread) -> None:
-        """*gt* became runnable."""
-
-    def before_step(self, gt: AnyGreenThread) -> None:
-        """*gt* is about to run."""
-
-    def after_step(self, gt: AnyGreenThread) -> None:
-        """*gt* was suspended or has ended."""
-
-    def finished(self, gt: AnyGreenThread) -> None:
-        """*gt* has ended, and its outcome is known."""
-
-    def before_wait(self, timeout: Optional[float]) -> None:
-        """The loop is about to poll; *timeout* in seconds, None without end."""
-
-    def after_wait(self, events: int) -> None:
-        """The loop has polled, and got that many events."""
+PollerWait = Callable[[Optional[float]], List[Tuple[int, int]]]
 
 
 class Instruments:
-    """Tells several instruments in turn; one that raises is reported and heard of no more."""
+    """Calls several instruments in turn; one that raises is reported and dropped."""
 
-    def __init__(
-        self,
-        instruments: Sequence[Instrument[AnyGreenThread]],
-        report: Callable[[object, BaseException], None],
-    ) -> None:
-        self._instruments: List[Instrument[AnyGreenThread]] = list(instruments)
-        self._report: Callable[[object, BaseException], None] = report
+    def __init__(self) -> None:
+        self._instruments: List[Instrument[Any]] = []
+
+    def add(self, instrument: Instrument[Any]) -> None:
+        """Call *instrument* too, after those before it."""
+        self._instruments.append(instrument)
+
+    def remove(self, instrument: Instrument[Any]) -> bool:
+        """Call *instrument* no more; return whether it was called."""
+        for index, one in enumerate(self._instruments):
+            if one is instrument:
+                del self._instruments[index]
+                return True
+        return False
+
+    def __len__(self) -> int:
+        return len(self._instruments)
 
     def tell(self, what: str, *args: object) -> None:
-        """Call the method named *what* of every instrument."""
+        """Call the method *what* of every instrument."""
         for instrument in list(self._instruments):
             try:
                 getattr(instrument, what)(*args)
             except Exception as exc:
-                self._instruments.remove(instrument)
-                self._report(instrument, exc)
+                self.remove(instrument)
+                print_call_error(instrument, exc)
 
-    def queue(self, put: Callable[[AnyGreenThread], None]) -> Callable[[AnyGreenThread], None]:
-        """Wrap what makes a greenthread runnable."""
+    def queue(self, put: Callable[[Greenlet], None]) -> Callable[[Greenlet], None]:
+        """Wrap *put*, which makes a greenthread runnable."""
 
-        def observed(gt: AnyGreenThread) -> None:
+        def observed(gt: Greenlet) -> None:
             put(gt)
             self.tell("scheduled", gt)
 
         return observed
 
-    def wait(
-        self,
-        wait: Callable[[Optional[float]], List[Tuple[int, int]]],
-        ready: ReadyQueue[AnyGreenThread],
-    ) -> Callable[[Optional[float]], List[Tuple[int, int]]]:
+    def wait(self, wait: PollerWait, ready: ReadyQueue[Any]) -> PollerWait:
         """Wrap the poller's wait."""
 
         def observed(timeout: Optional[float]) -> List[Tuple[int, int]]:
             self.tell("before_wait", timeout)
-            events = wait(0.0 if ready else timeout)  # who was told may have made somebody ready
+            events = wait(0.0 if ready else timeout)  # an instrument may have woken a greenthread
             self.tell("after_wait", len(events))
             return events
 
@@ -95,13 +71,13 @@ class Instruments:
 
 
 class ObservedSteps:
-    """Tells instruments of each step of a greenthread."""
+    """Calls the instruments before and after each step of a greenthread."""
 
     __slots__ = ("around", "gt", "instruments")
 
-    def __init__(self, instruments: Instruments, gt: AnyGreenThread) -> None:
+    def __init__(self, instruments: Instruments, gt: Greenlet) -> None:
         self.instruments: Instruments = instruments
-        self.gt: AnyGreenThread = gt
+        self.gt: Greenlet = gt
         self.around: Steps = gt.steps
 
     def run(self, fn: Callable[..., T], /, *args: Any) -> T:
@@ -112,3 +88,47 @@ class ObservedSteps:
             return self.around.run(fn, *args)
         finally:
             self.instruments.tell("after_step", self.gt)
+
+
+def attach(kernel: Kernel, instrument: Instrument[Any]) -> None:
+    """Have *instrument* called from now on; at any time, in the kernel's thread."""
+    told = kernel.instruments
+    if told is None:
+        told = kernel.instruments = Instruments()
+        kernel.append = told.queue(kernel.ready.append)
+        kernel.appendleft = told.queue(kernel.ready.appendleft)
+        kernel.wait = told.wait(kernel.wait, kernel.ready)
+        for gt in kernel.everybody():
+            gt.steps = ObservedSteps(told, gt)
+    told.add(instrument)
+
+
+def detach(kernel: Kernel, instrument: Instrument[Any]) -> None:
+    """Call *instrument* no more; without the last one the run is as it was before the first.
+
+    Raises:
+        ValueError: It is not attached, or was dropped because it raised.
+    """
+    told = kernel.instruments
+    if told is None or not told.remove(instrument):
+        raise ValueError(f"{instrument!r} is not attached to this run")
+    if not len(told):
+        kernel.instruments = None
+        kernel.append = kernel.ready.append
+        kernel.appendleft = kernel.ready.appendleft
+        kernel.wait = kernel.unobserved_wait()
+        for gt in kernel.everybody():
+            _unwrap(gt)
+
+
+def _unwrap(gt: Greenlet) -> None:
+    outer: Any = None
+    steps: Any = gt.steps
+    while not isinstance(steps, ObservedSteps):
+        if not hasattr(steps, "around"):
+            return
+        outer, steps = steps, steps.around
+    if outer is None:
+        gt.steps = steps.around
+    else:
+        outer.around = steps.around

@@ -3,19 +3,86 @@
 from __future__ import annotations
 
 import sys
+from sys import _getframe
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any, Iterable, List, Optional, cast
+from typing import TYPE_CHECKING, Any, Iterable, List, Optional, Sequence, Tuple, cast
 
 if TYPE_CHECKING:
-    from .greenthread import AnyGreenThread
-    from .group import Group
+    from traceback import StackSummary
+    from types import FrameType
+
+    from .state import Greenlet, Members
 
 LISTED = 100  # greenthreads a report describes; of more it gives the number
 
 
-def spawned_where(gt: AnyGreenThread) -> str:
+def frames(gt: Greenlet) -> List[Tuple[FrameType, int]]:
+    """Return where *gt* stands, outermost call first; empty if it has not started or has ended."""
+    gen: Any = gt.gen
+    if gen is None or not gt.started:
+        return []
+    if gt.scheduler.current is gt:
+        running: List[Tuple[FrameType, int]] = []
+        frame: Optional[FrameType] = _getframe(2)
+        while frame is not None:
+            running.append((frame, frame.f_lineno))
+            if frame is gen.gi_frame:
+                break
+            frame = frame.f_back
+        return running[::-1]
+    frames: List[Tuple[FrameType, int]] = []
+    while gen is not None:
+        if hasattr(gen, "gi_frame"):
+            frame, inner = gen.gi_frame, gen.gi_yieldfrom
+        elif hasattr(gen, "cr_frame"):
+            frame, inner = gen.cr_frame, gen.cr_await
+        else:
+            break  # an iterator that is no generator: its frames are its own affair
+        if frame is None:
+            break
+        frames.append((frame, frame.f_lineno))
+        gen = inner
+    return frames
+
+
+def where(gt: Greenlet) -> str:
+    """Return ``file:line`` of the innermost line of user code, empty if it has none."""
+    found = frames(gt)
+    package = __name__.partition(".")[0] + "."
+    for frame, line in reversed(found):
+        if not str(frame.f_globals.get("__name__", "")).startswith(package):
+            return f"{frame.f_code.co_filename}:{line}"
+    return f"{found[-1][0].f_code.co_filename}:{found[-1][1]}" if found else ""
+
+
+def spawned_at(gt: Greenlet) -> Optional[Tuple[str, int, str]]:
+    """The file, line and function of the call that spawned it."""
+    if gt.site is None:
+        return None
+    from dis import findlinestarts
+
+    line = gt.site.co_firstlineno
+    for start, number in findlinestarts(gt.site):
+        if start > gt.site_lasti:
+            break
+        line = number or line  # from 3.13 on, None where no line is meant
+    return (gt.site.co_filename, line, gt.site.co_name)
+
+
+def stack(gt: Greenlet) -> StackSummary:
+    """Return where it stands, outermost call first; empty if it has not started or has ended.
+
+    Source:
+        ``traceback.extract_stack``, for a generator that is suspended.
+    """
+    from traceback import StackSummary as Summary
+
+    return Summary.extract(iter(frames(gt)), lookup_lines=False)
+
+
+def spawned_where(gt: Greenlet) -> str:
     """Return ``spawned at FILE:LINE in FUNCTION``."""
-    site = gt.spawned_at
+    site = spawned_at(gt)
     if site is None:
         return "the main greenthread"
     return f"spawned at {site[0]}:{site[1]} in {site[2]}"
@@ -27,19 +94,19 @@ def holder_of(subject: object) -> Optional[object]:
     return owner
 
 
-def describe(gt: AnyGreenThread) -> List[str]:
+def describe(gt: Greenlet) -> List[str]:
     """Return the lines about one greenthread: its state, its wait, the holder, its stack."""
     lines = [f"{gt!r}, {spawned_where(gt)}"]
     subject = gt.trap.subject() if gt.trap is not None else None
     holder = holder_of(subject)
     if holder is not None:
         lines.append(f"  held by {holder!r}")
-    for text in gt.stack().format():
+    for text in stack(gt).format():
         lines.extend(text.rstrip().splitlines())
     return lines
 
 
-def deadlock(greenthreads: List[AnyGreenThread]) -> str:
+def deadlock(greenthreads: Sequence[Greenlet]) -> str:
     """Return the text of a Deadlock."""
     lines: List[str] = []
     for gt in greenthreads[:LISTED]:
@@ -52,7 +119,7 @@ def deadlock(greenthreads: List[AnyGreenThread]) -> str:
     )
 
 
-def print_error(gt: AnyGreenThread, exc: BaseException) -> None:
+def print_error(gt: Greenlet, exc: BaseException) -> None:
     """Report an error that nobody else is going to learn of: the default ``excepthook``."""
     _print(f"greenthread {gt.name} ({spawned_where(gt)}) ended with an error:", exc)
 
@@ -63,17 +130,17 @@ def print_call_error(fn: object, exc: BaseException) -> None:
     _print(f"{name}, called by the kernel, raised:", exc)
 
 
-def print_barrier(owner: AnyGreenThread, group: Group) -> None:
+def print_barrier(owner: Greenlet, group: Members) -> None:
     """Warn that *owner* has left *group* while members still clean up."""
     lines = [line for gt in list(group.members)[:LISTED] for line in describe(gt)]
     print(
-        f"{owner.name} leaves {group!r} at {owner.where()} while these still clean up; its next"
+        f"{owner.name} leaves {group!r} at {where(owner)} while these still clean up; its next"
         " wait, or its end, is held back until they are gone:\n" + "\n".join(lines),
         file=sys.stderr,
     )
 
 
-def print_survivors(greenthreads: Iterable[AnyGreenThread]) -> None:
+def print_survivors(greenthreads: Iterable[Greenlet]) -> None:
     """Report greenthreads that were still there when a run had ended, and could not be ended."""
     for gt in greenthreads:
         lines = "\n".join(describe(gt))

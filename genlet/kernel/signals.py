@@ -4,33 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
-from .cancel import Interrupt, interrupt
+from .delivery import interrupt
+from .state import Interrupt
 
 if TYPE_CHECKING:
     import signal
     from types import FrameType
 
-    from .scheduler import Scheduler
+    from .state import Kernel, Members
+    from .wakeup import Wakeup
 else:
-    # What `signal` wraps: that converts numbers to Enum members at every call, and imports enum.
+    # The C module: `signal` converts numbers to Enum members at every call, and imports enum.
     import _signal as signal
 
 SIGINT = 2  # on every platform
 
 
-LOOP_MODULE = f"{__package__}.scheduler"
+# The code of the loop: a frame inside it is in a step of a greenthread.
+LOOP = ("turns", f"{__package__}.scheduler")
 
 
 class Signals:
     """Ctrl-C, and the wakeup descriptor that makes any signal interrupt the poller.
 
     Installed only in the main thread, where Python runs signal handlers.  Ctrl-C is taken over only
-    from Python's own default handler.
+    from Python's default handler.
     """
 
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler: Scheduler = scheduler
-        self._taken: bool = False  # SIGINT was Python's own, and is ours now
+    def __init__(self, scheduler: Kernel, wakeup: Wakeup, root: Members) -> None:
+        self._scheduler: Kernel = scheduler
+        self._wakeup: Wakeup = wakeup
+        self._root: Members = root
+        self._taken: bool = False  # SIGINT had Python's default handler, and has ours
         self._wakeup_before: Optional[int] = None
         self._pending: Optional[Interrupt] = None  # the last Ctrl-C, until main has got it
 
@@ -44,15 +49,15 @@ class Signals:
             self._taken = True
 
     def restore(self) -> None:
-        """Give everything back; also in a forked child, which has copies of it."""
+        """Put the handlers back; also in a forked child, which has copies of them."""
         if self._wakeup_before is not None:
             signal.set_wakeup_fd(self._wakeup_before)
         if self._taken and signal.getsignal(SIGINT) == self._on_sigint:
             signal.signal(SIGINT, signal.default_int_handler)
 
     def before_blocking(self) -> None:
-        """Have signals ring the bell; called once, before the loop blocks for the first time."""
-        wakeup = self._scheduler.wakeup
+        """Have signals write to the wakeup pipe; called once, before the loop first blocks."""
+        wakeup = self._wakeup
         try:
             self._wakeup_before = signal.set_wakeup_fd(-1)
         except ValueError:
@@ -61,7 +66,7 @@ class Signals:
         signal.set_wakeup_fd(wakeup.write_fd, warn_on_full_buffer=False)
 
     def may_wake(self) -> bool:
-        """Whether a handler of the application's own might wake somebody."""
+        """Whether a signal handler of the application might wake a greenthread."""
         if self._wakeup_before is None:
             try:
                 signal.set_wakeup_fd(signal.set_wakeup_fd(-1))
@@ -74,12 +79,12 @@ class Signals:
         return False
 
     def _on_sigint(self, number: int, frame: Optional[FrameType]) -> None:
-        """Ctrl-C: once for main to handle, twice for those who do not want to wait for that.
+        """Handle Ctrl-C: the first goes to main, the second cancels everything.
 
-        This runs between two bytecodes of anything, so the kernel's structures are left to the
-        loop; only the second Ctrl-C over a program that never comes back to it is raised here.
+        This runs between two bytecodes of any code, so it leaves the kernel's structures to the loop.
+        Only the second Ctrl-C over user code, which may never come back to the loop, is raised here.
         """
-        calls = self._scheduler.wakeup.calls
+        calls = self._wakeup.calls
         if not self._undelivered():
             calls.append((self._interrupt_main, ()))
         elif _in_user_code(frame):
@@ -89,8 +94,8 @@ class Signals:
         # The wakeup descriptor, where it is open, has rung by itself.
 
     def _undelivered(self) -> bool:
-        """Whether an earlier Ctrl-C has not reached anybody yet."""
-        if any(call[0] == self._interrupt_main for call in list(self._scheduler.wakeup.calls)):
+        """Whether an earlier Ctrl-C has not been raised yet."""
+        if any(call[0] == self._interrupt_main for call in list(self._wakeup.calls)):
             return True
         main = self._scheduler.main
         if main is None or main.dead:
@@ -107,7 +112,7 @@ class Signals:
 
     def _cancel_everything(self) -> None:
         scheduler = self._scheduler
-        scope = scheduler.root.scope
+        scope = self._root.scope
         if scheduler.main is None or scheduler.main.dead:
             scheduler.closing.late_exit = KeyboardInterrupt()
         scope.reason = "Ctrl-C"
@@ -122,7 +127,7 @@ def _in_user_code(frame: Optional[FrameType]) -> bool:
         return False
     outer: Optional[FrameType] = frame
     while outer is not None:
-        if outer.f_code.co_name == "loop" and outer.f_globals.get("__name__") == LOOP_MODULE:
+        if (outer.f_code.co_name, outer.f_globals.get("__name__")) == LOOP:
             return True
         outer = outer.f_back
     return False

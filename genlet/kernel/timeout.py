@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Optional, Type, TypeVar, Union, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Optional, Type, TypeVar, Union, cast, overload
 
-from .cancel import ExceptionLike, Interrupt, check_exception, interrupt
-from .context import getcurrent
-from .timers import inf
+from .cancelled import ExceptionLike, check_exception
+from .current import running
+from .delivery import interrupt
+from .seconds import check_timeout, inf
+from .state import Interrupt
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from typing_extensions import Literal, Self
     from typing_extensions import TypeVar as DefaultTypeVar
 
-    from .greenthread import AnyGreenThread
+    from .state import Greenlet
 
     # A bare Timeout, in an except clause, is one that may be silent.
     Silent = DefaultTypeVar("Silent", bound=bool, default=bool, covariant=True)
@@ -22,20 +24,35 @@ else:
     Silent = TypeVar("Silent", bound=bool)
 
 
+class Expiry(Interrupt):
+    """The interruption by which a Timeout raises itself; to end with it is a failure."""
+
+    __slots__ = ("timeout",)
+
+    final = False
+
+    def __init__(self, exc: ExceptionLike, since: int, timeout: Timeout[Any]) -> None:
+        super().__init__(exc, since)
+        self.timeout: Timeout[Any] = timeout
+
+    def taken(self) -> None:
+        self.timeout.fired = None
+
+
 class Timeout(BaseException, Generic[Silent]):
     """Raises itself in the greenthread that made it, after *seconds*.
 
     It runs from construction, and is cancelled by leaving its ``with`` block or by `cancel`.  It
-    fires once, at a suspension and never before one, so ``Timeout(0)`` around code that does not
-    wait does nothing.  Several are told apart by identity: ``except Timeout as t: if t is mine``.
+    fires once, and only at a suspension, so ``Timeout(0)`` around code that does not wait does
+    nothing.  Several are told apart by identity: ``except Timeout as t: if t is mine``.
 
     Args:
         seconds: Until it fires; None never does.
         exception: None or True raises the Timeout itself; False does too, and the ``with`` block
-            swallows it; an exception class or instance is raised in its place.
+            swallows it; an exception class or instance is raised instead of it.
 
     Raises:
-        RuntimeError: Made outside of a greenthread, where there is nobody to raise it in.
+        RuntimeError: Made outside of a greenthread.
 
     Source:
         eventlet ``timeout.Timeout``.  The clock is monotonic, and a result that arrived first wins.
@@ -57,15 +74,15 @@ class Timeout(BaseException, Generic[Silent]):
         self, seconds: Optional[float] = None, exception: Union[None, bool, ExceptionLike] = None
     ) -> None:
         super().__init__()
-        if seconds is not None and seconds != seconds:
-            raise ValueError("a timeout cannot be NaN")
+        if seconds is not None:
+            check_timeout(seconds)
         if exception is not None and not isinstance(exception, bool):
             check_exception(exception, "Timeout")
         self.seconds: Optional[float] = seconds
         self.exception: Union[None, bool, ExceptionLike] = exception
         self.timer: int = 0
         self.fired: Optional[Interrupt] = None  # on its way, not raised yet
-        self._gt: Optional[AnyGreenThread] = None
+        self._gt: Optional[Greenlet] = None
         self._since: int = 0
         self.start()
 
@@ -77,7 +94,7 @@ class Timeout(BaseException, Generic[Silent]):
         """
         if self.timer or self.fired is not None:
             raise AssertionError(f"{self!r} is already started: cancel it first")
-        self._gt = gt = getcurrent()
+        self._gt = gt = running()
         scheduler = gt.scheduler
         timers = scheduler.timers
         timers.sequence = self._since = timers.sequence + 1
@@ -91,7 +108,7 @@ class Timeout(BaseException, Generic[Silent]):
         return self.timer != 0 or self.fired is not None
 
     def cancel(self) -> None:
-        """Stop the clock; harmless if it does not run.  It can be started again."""
+        """Stop the clock; no effect if it does not run.  It can be started again."""
         gt = self._gt
         if gt is None:
             return
@@ -103,7 +120,7 @@ class Timeout(BaseException, Generic[Silent]):
             self.fired = None
 
     def expire(self) -> None:
-        """The time is up."""
+        """The time has passed."""
         gt = self._gt
         if gt is None or gt.dead:
             return
@@ -111,7 +128,7 @@ class Timeout(BaseException, Generic[Silent]):
         exc: ExceptionLike = (
             self if exception is None or isinstance(exception, bool) else exception
         )
-        self.fired = Interrupt(exc, self._since, self)
+        self.fired = Expiry(exc, self._since, self)
         interrupt(gt, self.fired)
 
     def __enter__(self) -> Self:
@@ -131,7 +148,7 @@ class Timeout(BaseException, Generic[Silent]):
 
     @property
     def is_timeout(self) -> bool:
-        """True, as on whatever `wrap_is_timeout` has marked."""
+        """True, as on objects that `wrap_is_timeout` has marked."""
         return True
 
     def __str__(self) -> str:

@@ -31,6 +31,7 @@ from ..kernel import (
     fail_after,
     get_scheduler,
     getcurrent,
+    interrupted_by,
     move_on_after,
     sleep,
 )
@@ -247,7 +248,7 @@ class Server:
         """Report that a handler raised *exc*, unless that is how it was told to end."""
         gt = getcurrent()
         if isinstance(exc, Cancelled):
-            if gt.interrupted_by(exc):
+            if interrupted_by(gt, exc):
                 raise exc
             if isinstance(exc, GreenletExit):
                 return  # somebody it waited for was killed

@@ -37,6 +37,7 @@ from genlet.kernel import (
     Wait,
     Waiters,
     get_scheduler,
+    waiting,
 )
 
 from . import VirtualTime, forever, outcome, simulate
@@ -371,7 +372,7 @@ def test_a_line_is_served_in_order_and_left_from_anywhere() -> None:
 
         greenthreads = [genlet.spawn(stands, number) for number in range(200)]
         yield from genlet.sleep(0)
-        assert line.greenthreads() == greenthreads
+        assert waiting(line) == greenthreads
         leaving = [number for number in range(200) if number % 3 or number > 190]
         for number in leaving:
             greenthreads[number].kill_soon()

@@ -182,7 +182,7 @@ def test_a_thread_is_noticed_at_once_beside_a_long_sleeper() -> None:
 def kernel_frame() -> FrameType:
     """Return the frame of the loop that runs this."""
     frame: Optional[FrameType] = sys._getframe()
-    while frame is not None and frame.f_code is not Scheduler.loop.__code__:
+    while frame is not None and frame.f_code is not Scheduler.turns.__code__:
         frame = frame.f_back
     assert frame is not None
     return frame

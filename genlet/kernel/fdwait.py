@@ -1,130 +1,22 @@
-"""The traps of descriptors: waiting until one is readable or writable."""
+"""Waiting for a descriptor by its number: trampoline and wait_fd."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional, Union
+from typing import Optional, Union
 
 from .._compat import POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, POLLRDHUP
 from ..abc import Green, HasFileno, green
-from .cancel import ExceptionLike, check_exception, fresh
+from .cancelled import ExceptionLike, check_exception, fresh
+from .state import Greenlet, Suspension
 from .timeout import Timeout
-from .traps import NOBODY, Suspension, fault
-
-if TYPE_CHECKING:
-    from .greenthread import AnyGreenThread
-    from .hub import Descriptor
-    from .scheduler import Scheduler
+from .traps import fault
 
 READABLE: int = POLLIN | POLLPRI | POLLRDHUP | POLLHUP | POLLERR | POLLNVAL
 WRITABLE: int = POLLOUT | POLLHUP | POLLERR | POLLNVAL
 
 
-class Direction(Suspension):
-    """The reading or the writing side of a descriptor that genlet owns.
-
-    One object for the life of the descriptor, suspended on again and again, by one greenthread at a
-    time.
-
-    Attributes:
-        ready: Whether a try may succeed: nothing is known yet, or readiness was reported since the
-            last try.  An operation that found the descriptor drained sets it to False, and waits.
-        hint: Whether a read that returned less than was asked for has drained the descriptor.
-        scheduler: The run whose poller reports this side from now on without being asked; None if
-            it must be asked for each wait.
-    """
-
-    __slots__ = ("descriptor", "expired", "hint", "mask", "ready", "scheduler", "timeout", "timer")
-
-    external = True
-
-    def __init__(self, descriptor: Descriptor, mask: int, hint: bool) -> None:
-        self.gt: AnyGreenThread = NOBODY
-        self.descriptor: Descriptor = descriptor
-        self.mask: int = mask
-        self.ready: bool = True
-        self.hint: bool = hint
-        self.scheduler: Optional[Scheduler] = None
-        self.timeout: Optional[float] = None  # of the wait that is about to be armed
-        self.expired: bool = False
-        self.timer: int = 0
-
-    @green
-    def wait(
-        self, timeout: Optional[float] = None, error: ExceptionLike = TimeoutError
-    ) -> Green[None]:
-        """Wait until the descriptor is ready on this side; it may be a false alarm.
-
-        Args:
-            timeout: Seconds, None for ever.
-            error: What to raise when they have passed.
-
-        Raises:
-            BusyResource: Another greenthread waits on this side.
-            ClosedResource: The descriptor was closed meanwhile.
-        """
-        if self.gt is not NOBODY:
-            raise self.descriptor.busy(self.mask, self.gt)
-        self.timeout = timeout
-        self.expired = False
-        yield self
-        gt = self.gt
-        if gt.scheduler.current is not gt or gt.fault is not None:
-            del gt
-            raise fault(self)
-        self.gt = NOBODY
-        if self.expired:
-            raise fresh(error)
-
-    def arm(self, gt: AnyGreenThread) -> None:
-        self.gt = gt
-        if self.scheduler is not gt.scheduler:
-            self.descriptor.want(self, gt.scheduler)
-        if self.timeout is not None:
-            timeout, self.timeout = self.timeout, None
-            if not self.ready:
-                scheduler = gt.scheduler
-                scheduler.timers.add(scheduler.clock() + timeout, self)
-        if self.ready:
-            gt.trap = None
-            gt.scheduler.append(gt)
-
-    def disarm(self) -> bool:
-        if self.timer:
-            self.gt.scheduler.timers.cancel(self)
-        self.descriptor.unwant(self)
-        return True
-
-    def expire(self) -> None:
-        gt = self.gt
-        self.descriptor.unwant(self)
-        self.expired = True
-        self.settle(gt)
-
-    def fail(self, exc: BaseException) -> None:
-        """Have the wait of whoever is suspended here raise *exc*; the descriptor stays as it is."""
-        gt = self.gt
-        if gt.trap is self:
-            self.descriptor.unwant(self)
-            gt.fault = exc
-            gt.attention = True
-            self.settle(gt)
-
-    def settle(self, gt: AnyGreenThread) -> None:
-        """Let *gt*, who is suspended here, go on."""
-        if self.timer:
-            gt.scheduler.timers.cancel(self)
-        gt.trap = None
-        gt.scheduler.append(gt)
-
-    def describe(self) -> str:
-        return f"descriptor {self.descriptor.fd} to be {side_name(self.mask)}"
-
-    def subject(self) -> object:
-        return self.descriptor
-
-
 class FdWait(Suspension):
-    """Until a descriptor that somebody else owns is ready."""
+    """Until the descriptor of a number is ready."""
 
     __slots__ = ("fd", "got", "mask", "timeout", "timer")
 
@@ -139,7 +31,7 @@ class FdWait(Suspension):
 
     @green
     def get(self, error: ExceptionLike) -> Green[int]:
-        """Wait, and return what is ready of what was asked for; after the timeout raise *error*."""
+        """Wait, and return the sides that are ready; after the timeout raise *error*."""
         yield self
         gt = self.gt
         if gt.scheduler.current is not gt or gt.fault is not None:
@@ -149,7 +41,7 @@ class FdWait(Suspension):
             raise fresh(error)
         return self.got
 
-    def arm(self, gt: AnyGreenThread) -> None:
+    def arm(self, gt: Greenlet) -> None:
         self.gt = gt
         scheduler = gt.scheduler
         scheduler.hub.watch(self)
@@ -167,7 +59,7 @@ class FdWait(Suspension):
         self._settle()
 
     def signal(self, mask: int) -> bool:
-        """Take the events *mask*; whether they were what is waited for."""
+        """Settle this if the events *mask* concern it; return whether they did."""
         got = 0
         if mask & READABLE:
             got |= self.mask & POLLIN
@@ -180,6 +72,7 @@ class FdWait(Suspension):
         return True
 
     def fail(self, exc: BaseException) -> None:
+        """Have the wait raise *exc*."""
         self.gt.fault = exc
         self.gt.attention = True
         self._settle()
@@ -232,8 +125,8 @@ def wait_fd(
     Args:
         fd: An open descriptor, or an object with ``fileno()``.  Regular files are always ready.
         mask: ``POLLIN``, ``POLLOUT`` or both (which takes the reader's and the writer's place).
-        timeout: Seconds on the run's clock; None waits for ever.
-        timeout_exc: What to raise when they have passed.
+        timeout: Seconds on the run's clock; None waits forever.
+        timeout_exc: The exception to raise when they have passed.
 
     Returns:
         The sides that are ready, in one wake-up.  An error or a hang-up makes both sides ready.
@@ -264,8 +157,8 @@ def trampoline(
     Args:
         fd: An open descriptor, or an object with ``fileno()``.
         read, write: Exactly one is true.
-        timeout: Seconds on the run's clock; None waits for ever.
-        timeout_exc: What to raise when they have passed: a class or an instance.
+        timeout: Seconds on the run's clock; None waits forever.
+        timeout_exc: The exception to raise when they have passed: a class or an instance.
 
     Raises:
         Timeout: *timeout* seconds passed first; *timeout_exc* if that is given.

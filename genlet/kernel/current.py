@@ -1,31 +1,33 @@
-"""Which scheduler runs in this thread."""
+"""The kernel and the greenthread that run in this thread, and what a forked child does with them."""
 
 from __future__ import annotations
 
 import os
 from _thread import _local  # threading.local, without importing threading
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Dict, Optional
 
 if TYPE_CHECKING:
-    from .greenthread import AnyGreenThread
-    from .scheduler import Scheduler
+    from .state import Greenlet, Kernel
 
 
 class ThreadState(_local):
-    """One per OS thread: the scheduler whose `run` is on this thread's stack, if any."""
+    """One for each OS thread: the kernel that runs in it, if any."""
 
-    scheduler: Optional[Scheduler] = None
-    inherited: bool = False  # this process was forked out of a run, which it cannot go on with
+    scheduler: Optional[Kernel] = None
+    inherited: bool = False  # this process was forked out of a run, and cannot go on with it
 
 
 here: ThreadState = ThreadState()
 
+# The kernels of all threads, from the start of a run to its end: a forked child disowns them all.
+kernels: Dict[Kernel, None] = {}
 
-def get_scheduler() -> Scheduler:
-    """Return the scheduler of this thread.
+
+def running_kernel() -> Kernel:
+    """Return the kernel of this thread.
 
     Raises:
-        RuntimeError: No run is going on in this thread.
+        RuntimeError: No kernel runs in this thread.
     """
     scheduler = here.scheduler
     if scheduler is None:
@@ -38,28 +40,30 @@ def get_scheduler() -> Scheduler:
     return scheduler
 
 
-def getcurrent() -> AnyGreenThread:
+def running() -> Greenlet:
     """Return the greenthread that is running.
 
     Raises:
-        RuntimeError: Not called from a greenthread: no run goes on in this thread, or the kernel
-            itself is calling (a link, a signal handler).
+        RuntimeError: Not called from a greenthread: no kernel runs in this thread, or the kernel
+            itself made the call (a link, a signal handler).
 
     Source:
         eventlet ``getcurrent``, which returns the main greenlet where this raises.
     """
-    current = get_scheduler().current
+    current = running_kernel().current
     if current is None:
         raise RuntimeError("no greenthread is running: the kernel itself made this call")
     return current
 
 
 def _after_fork_in_child() -> None:
-    scheduler = here.scheduler
-    if scheduler is not None:
+    if here.scheduler is not None:
         here.scheduler = None
         here.inherited = True
-        scheduler.disown()
+    inherited = list(kernels)
+    kernels.clear()
+    for kernel in inherited:
+        kernel.disown()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,0 +1,128 @@
+"""The exceptions that interrupt greenthreads, and the record of whom each was delivered to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional, Tuple, Type, Union
+
+if TYPE_CHECKING:
+    from .state import Greenlet, Scope
+
+# The attribute of an exception that lists its deliveries.
+DELIVERIES = "_genlet_deliveries"
+
+ExceptionLike = Union[BaseException, Type[BaseException]]
+"""What a caller may give to be raised: an instance, or a class that takes no arguments."""
+
+
+class Cancelled(BaseException):
+    """Raised at a suspension inside a scope that was cancelled.
+
+    A BaseException, so that ``except Exception`` does not swallow it.  Let it pass: the scope it
+    belongs to catches it.
+
+    Attributes:
+        scope: The scope that was cancelled; None if this belongs to no scope.
+        reason: What was given to ``cancel``; for a failing child of a group, its exception.
+        origin: The greenthread whose failure was the reason, or the exception that ended the
+            greenthread one waited for; else None.
+    """
+
+    reason: object = None
+    scope: Optional[Scope] = None
+    origin: object = None
+
+    def __init__(
+        self,
+        reason: object = None,
+        *,
+        scope: Optional[Scope] = None,
+        origin: object = None,
+    ) -> None:
+        # BaseException.__new__ has set args to what was given by position.
+        args = self.args
+        if reason is None:
+            if args:
+                super().__init__()
+        else:
+            self.reason = reason
+            if len(args) != 1 or args[0] is not reason:
+                super().__init__(reason)
+        if scope is not None:
+            self.scope = scope
+        if origin is not None:
+            self.origin = origin
+
+
+class GreenletExit(Cancelled):
+    """What `kill` raises in its victim, and what waiting for a killed greenthread raises.
+
+    A greenthread that ends with it has ended as it was told, and nothing is reported.
+    """
+
+
+def check_exception(exc: object, taker: str) -> None:
+    """Refuse something that cannot be raised, at the call that passed it."""
+    is_class = isinstance(exc, type) and issubclass(exc, BaseException)
+    if not is_class and not isinstance(exc, BaseException):
+        raise TypeError(f"{taker} takes an exception class or instance, not {exc!r}")
+
+
+def fresh(exc: ExceptionLike) -> BaseException:
+    """Return the exception to raise: a new one of a class, an instance without its traceback."""
+    if isinstance(exc, BaseException):
+        return exc.with_traceback(None)
+    try:
+        return exc()
+    except BaseException as error:  # it must not be raised in the greenthread that interrupts
+        return error
+
+
+class Delivery:
+    """A note on an exception that it was delivered to a greenthread.
+
+    It is kept on the exception.  A greenthread must not keep every exception it has survived alive,
+    with all the frames that they passed.
+    """
+
+    __slots__ = ("final", "gt", "since")
+
+    def __init__(self, gt: Greenlet, since: int, final: bool) -> None:
+        self.gt: Greenlet = gt
+        self.since: int = since  # the sequence number that the interruption dates from
+        self.final: bool = final  # a greenthread that ends with this very object has not failed
+
+
+def note(exc: BaseException, delivery: Delivery) -> None:
+    """Note on *exc* that it is delivered."""
+    noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
+    if noted:
+        noted = tuple(one for one in noted if one.gt.gen is not None)
+    try:
+        setattr(exc, DELIVERIES, (*noted, delivery))
+    except AttributeError:
+        pass  # an exception with slots: ending with it counts as failing
+
+
+def interrupted_by(gt: Greenlet, exc: BaseException, before: Optional[int] = None) -> bool:
+    """Whether *exc* is the very object that was delivered to *gt* as an interruption.
+
+    Args:
+        before: Count only an interruption that dates from this sequence number or earlier.
+    """
+    noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
+    return any(one.gt is gt and (before is None or one.since <= before) for one in noted)
+
+
+def is_final(exc: BaseException, gt: Greenlet) -> bool:
+    """Whether *gt*, which ended with *exc*, ended as it was told; its notes are taken off."""
+    noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
+    final = False
+    others: Tuple[Delivery, ...] = ()
+    for one in noted:
+        if one.gt is gt:
+            final = final or one.final
+        else:
+            others = (*others, one)
+    if noted:
+        setattr(exc, DELIVERIES, others)
+    return final

@@ -1,0 +1,377 @@
+"""Delivery: what is due for a greenthread, and how it reaches the line where it is raised."""
+
+# Theory of operation
+# -------------------
+# Nothing is raised from here.  A greenthread with an interruption pending is *marked* with
+# ``gt.attention``: at its next suspension the loop calls `attend`.  If it is parked it is also
+# *poked*: its wait is disarmed, the exception is put into ``gt.fault``, and the ready queue brings it
+# to the primitive, which raises it.  A wait that has settled is left alone: the result wins, and
+# the interruption comes at the next suspension, so nothing that was handed over is lost.
+#
+# Post-order: a greenthread that owns live groups inside what is cancelled is held until they have
+# drained.  It is then parked on a `Held` trap with its fault already decided.
+
+from __future__ import annotations
+
+from types import GeneratorType
+from typing import TYPE_CHECKING, Callable, Iterable, List, Optional, Union, cast
+
+from ..errors import WrongThread
+from .cancelled import Cancelled, Delivery, GreenletExit, fresh, note
+from .current import here
+from .report import print_call_error
+from .seconds import inf
+from .state import HARD, SOFT, Interrupt, Scope, Suspension
+from .traps import Held
+
+if TYPE_CHECKING:
+    from .state import Greenlet, Kernel, Members
+
+Found = Union[Interrupt, Scope]
+
+# After this many refused suspensions a greenthread is taken not to listen.
+MAX_REFUSALS = 100
+
+# The unbound method, which every step calls with the generator: a bound one would cost 80 bytes for
+# each greenthread.  Green code promises to yield a Suspension; anything else fails when it is armed.
+SEND = cast("Callable[[object, None], Suspension]", GeneratorType.send)
+
+
+def due(gt: Greenlet) -> Optional[Found]:
+    """Return what is to be raised in *gt* at a suspension now, None if there is nothing.
+
+    Interrupts come first, in the order they arrived.  Of several cancelled scopes the outermost that
+    no shield hides is returned, so that unwinding is done once.
+    """
+    found: Optional[Scope] = None
+    shield: Optional[Scope] = None
+    told = gt.told
+    scope = gt.scope
+    while scope is not None:
+        if scope.state == HARD or (scope.state == SOFT and (told is None or scope not in told)):
+            found = scope
+        if scope.shield:
+            shield = scope
+            break
+        scope = scope.parent
+    if gt.interrupts:
+        bound = shield.sequence if shield is not None and shield.gt is gt else 0
+        for what in gt.interrupts:
+            if bound == 0 or what.since > bound:
+                return what
+    return found
+
+
+def commit(gt: Greenlet, found: Found) -> BaseException:
+    """Take *found* off what is pending for *gt* and return the exception to raise."""
+    if isinstance(found, Interrupt):
+        if gt.interrupts is not None:
+            gt.interrupts.remove(found)
+        found.taken()
+        exc = fresh(found.exc)
+        note(exc, Delivery(gt, found.since, found.final))
+        return exc
+    if found.state == SOFT:
+        if gt.told is None:
+            gt.told = []
+        gt.told.append(found)
+    # The end of the run cancels the root scope, and that is a kill for those it meets.
+    kind = GreenletExit if found is gt.scheduler.root.scope else Cancelled
+    cancelled = kind(found.reason, scope=found, origin=found.origin)
+    note(cancelled, Delivery(gt, found.sequence, True))
+    return cancelled
+
+
+def strike(gt: Greenlet, found: Found) -> bool:
+    """Make *found* the fault of *gt*.
+
+    The one place where an interruption becomes a fault.
+
+    Returns:
+        Whether *gt* may be resumed with it; if not, it is held until its children have ended.
+    """
+    gt.fault = exc = commit(gt, found)
+    if gt.groups:
+        groups = covered(gt, found)
+        if groups:
+            gt.trap = Held(groups, None)
+            call_off(groups, found, exc)
+            return False
+    return True
+
+
+def covered(gt: Greenlet, found: Found) -> List[Members]:
+    """Return the live groups of *gt* that must drain before *found* is raised in it."""
+    if isinstance(found, Interrupt):
+        return [g for g in gt.groups or () if g.members and g.sequence > found.since]
+    return [g for g in gt.groups or () if g.members and encloses(found, g.scope)]
+
+
+def call_off(groups: Iterable[Members], found: Found, exc: BaseException) -> None:
+    """Cancel *groups*, which hold their owner back, with their own grace.
+
+    The interrupt's grace is not used.  An infinite one is meant for the greenthread named, and a
+    child that swallowed its only interruption would hold the owner forever.  A scope with a finite
+    grace covers the members itself, with the grace that was asked for.
+    """
+    if isinstance(found, Scope) and found.grace != inf:
+        return
+    for group in groups:
+        if not group.scope.state:
+            group.scope.reason = exc
+        group.scope.interrupt_all(group.scope.grace)
+
+
+def encloses(outer: Scope, scope: Optional[Scope]) -> bool:
+    """Whether *scope* is *outer* or was entered inside it."""
+    while scope is not None:
+        if scope is outer:
+            return True
+        scope = scope.parent
+    return False
+
+
+# ---- interrupting one greenthread -----------------------------------------------------------------
+
+
+def pend(gt: Greenlet, what: Interrupt) -> None:
+    """Have *what* raised in *gt* at its next suspension; `poke` brings it about at once.
+
+    Raises:
+        WrongThread: *gt* belongs to another thread's kernel.
+    """
+    if gt.scheduler is not here.scheduler:
+        raise WrongThread(f"{gt!r} is interrupted from a thread that does not run its kernel")
+    if gt.interrupts is None:
+        gt.interrupts = []
+    gt.interrupts.append(what)
+    gt.attention = True
+
+
+def interrupt(gt: Greenlet, what: Interrupt) -> None:
+    """Have *what* raised in *gt* now, or at its next suspension if it is not parked."""
+    pend(gt, what)
+    poke(gt)
+
+
+def poke(gt: Greenlet, *, front: bool = False) -> None:
+    """Interrupt *gt* now if it is parked and anything is due.
+
+    Args:
+        front: Put it ahead of those already ready.
+    """
+    if interrupted_now(gt):
+        if front:
+            gt.scheduler.appendleft(gt)
+        else:
+            gt.scheduler.append(gt)
+
+
+def poke_all(greenthreads: List[Greenlet]) -> None:
+    """Poke each of *greenthreads*."""
+    for gt in greenthreads:
+        poke(gt)
+
+
+def interrupted_now(gt: Greenlet) -> bool:
+    """Take *gt* off its wait if it is parked and anything is due.
+
+    Returns:
+        Whether it is to be resumed with its fault.  If not, then it runs or is about to, and its
+        next suspension will see; or its result must come first; or it has ended, or is held.
+    """
+    scheduler = gt.scheduler
+    trap = gt.trap
+    if trap is None or trap.queued or gt is scheduler.current or gt.gen is None:
+        if trap is None and gt.fault is not None:
+            widen(gt)
+        return False
+    found = due(gt)
+    if found is None:
+        return False
+    if trap.unstarted:
+        if gt.gen.gi_running:
+            return False  # its first step, in which a link was called
+        scheduler.end(gt, None, commit(gt, found))
+        return False
+    if not trap.disarm():
+        return False
+    if not strike(gt, found):
+        return False
+    gt.trap = None
+    return True
+
+
+def widen(gt: Greenlet) -> None:
+    """Replace the fault of *gt*, not raised yet, by the one of a cancelled scope further out.
+
+    If children would have to end before that, it comes at the next suspension instead.
+    """
+    fault = gt.fault
+    inner = fault.scope if isinstance(fault, Cancelled) else None
+    found = due(gt)
+    if inner is None or not isinstance(found, Scope) or found is inner:
+        return
+    if encloses(found, inner) and not covered(gt, found):
+        gt.fault = commit(gt, found)
+
+
+# ---- at a suspension ------------------------------------------------------------------------------
+
+
+def attend(kernel: Kernel, gt: Greenlet, trap: Suspension) -> Optional[Suspension]:
+    """Handle a suspension of *gt* on *trap* for which more than arming may have to be done.
+
+    What is due is raised in this very step, by resuming the greenthread.  A refusal that follows
+    another in one step goes through the ready queue, so that code which swallows cancellation in a
+    loop starves nobody.
+
+    Returns:
+        The trap to arm; None if there is none, because the greenthread is held or queued.
+    """
+    refused = False
+    while True:
+        if gt.fault is not None:
+            # Green code that yields a trap by itself does not look for its fault.
+            exc, gt.fault = gt.fault, None
+            assert gt.gen is not None
+            trap = cast(Suspension, gt.steps.run(gt.gen.throw, exc))
+            continue
+        if not isinstance(cast(object, trap), Suspension):
+            return trap  # arming it will fail, and say so
+        trap.gt = gt
+        left = [group for group in gt.groups if group.left] if gt.groups else []
+        if any(group.members for group in left):
+            gt.trap = Held(left, trap)
+            return None
+        gt.fault = late_error(gt, left)
+        if gt.fault is None:
+            found = due(gt)
+            if found is None:
+                gt.attention = False
+                return trap
+            if not strike(gt, found):
+                return None
+            if isinstance(found, Scope) and found.state == HARD:
+                if kernel.closing.begun and kernel.closing.ignored_by(gt):
+                    return None
+                if refused:
+                    gt.trap = None
+                    kernel.append(gt)
+                    return None
+                refused = True
+        trap = gt.steps.run(SEND, gt.gen, None)
+        if not gt.attention:
+            return trap
+
+
+def arming_failed(kernel: Kernel, gt: Greenlet, trap: object, exc: BaseException) -> None:
+    """Have *exc* raised at the line that yielded *trap*, in the next turn."""
+    gt.trap = None
+    if isinstance(trap, Suspension):
+        trap.gt = gt
+        gt.fault = exc
+        gt.attention = True
+        kernel.append(gt)
+    else:
+        hint = ": did you write 'yield' for 'yield from'?" if hasattr(trap, "send") else ""
+        gt.throw_in(TypeError(f"green code yielded {trap!r}, not a trap{hint}"))
+        kernel.append(gt)
+
+
+# ---- held, and let go -----------------------------------------------------------------------------
+
+
+def late_error(gt: Greenlet, groups: List[Members]) -> Optional[BaseException]:
+    """Forget *groups*, which have drained, and return the error they still have for *gt*."""
+    error: Optional[BaseException] = None
+    for group in groups:
+        if gt.groups is not None:
+            gt.groups.remove(group)
+        late = group.late_error()
+        if error is None:
+            error = late
+        elif late is not None:
+            tell_hook(gt, late)
+    return error
+
+
+def release(kernel: Kernel, gt: Greenlet) -> None:
+    """Let *gt* go on, one of whose groups has drained, if it is held for that and nothing else."""
+    held = gt.trap
+    if not isinstance(held, Held) or any(group.members for group in held.groups):
+        return
+    if held.ending:
+        held.go_on()
+        return
+    gt.trap = None
+    trap = held.trap
+    if trap is None:
+        if kernel.aborting is not None and gt in kernel.aborting:
+            kernel.aborting[gt] = True
+        else:
+            kernel.append(gt)
+        return
+    trap.gt = gt
+    gt.fault = late_error(gt, held.groups)
+    if gt.fault is None:
+        found = due(gt)
+        if found is not None and not strike(gt, found):
+            return
+    if gt.fault is not None:
+        kernel.append(gt)
+        return
+    gt.trap = trap
+    try:
+        trap.arm(gt)
+    except BaseException as exc:
+        arming_failed(kernel, gt, trap, exc)
+
+
+def tell_hook(gt: Greenlet, error: BaseException) -> None:
+    """Report an error of *gt* that nobody else will learn of."""
+    try:
+        gt.scheduler.excepthook(gt, error)
+    except Exception as exc:
+        print_call_error(gt.scheduler.excepthook, exc)
+
+
+# ---- the synchronous abort ------------------------------------------------------------------------
+
+
+def abort(kernel: Kernel, greenthreads: List[Greenlet]) -> None:
+    """Interrupt *greenthreads*, which were just cancelled, and run them right now, last first.
+
+    The one place where a greenthread runs inside the step of another: leaving a group by an
+    exception unwinds its children before the exception goes on.  Only parked ones run, as far as
+    their next suspension; the ready queue takes care of the others.
+    """
+    owner, outer = kernel.current, kernel.aborting
+    # All are taken off their waits before the first of them runs: the cleanup of one must not settle
+    # the wait of another.  True: it may run now; False: it is held for its children.
+    kernel.aborting = aborting = {gt: interrupted_now(gt) for gt in greenthreads}
+    try:
+        for gt in reversed(greenthreads):
+            if aborting[gt]:
+                kernel.current = gt
+                step_now(kernel, gt)
+    finally:
+        kernel.current, kernel.aborting = owner, outer
+
+
+def step_now(kernel: Kernel, gt: Greenlet) -> None:
+    """Run *gt* to its next suspension or its end."""
+    try:
+        trap = gt.steps.run(SEND, gt.gen, None)
+        armed = attend(kernel, gt, trap) if gt.attention else trap
+    except StopIteration as stop:
+        kernel.end(gt, stop.value, None)
+    except BaseException as exc:
+        kernel.end(gt, None, exc)
+    else:
+        if armed is not None:
+            gt.trap = armed
+            try:
+                armed.arm(gt)
+            except BaseException as exc:
+                arming_failed(kernel, gt, armed, exc)

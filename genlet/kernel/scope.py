@@ -1,0 +1,322 @@
+"""Scopes: blocks that can be cancelled as a whole, with everything spawned inside them."""
+
+# Theory of operation
+# -------------------
+# Two things can interrupt a greenthread.  A *scope* covers everything that was entered or spawned
+# inside it and goes through ACTIVE -> SOFT -> HARD: in SOFT each greenthread inside is interrupted
+# once, in HARD at every suspension.  An *interrupt* is aimed at one greenthread and raised once: a
+# kill, a Timeout, Ctrl-C.
+#
+# Scopes form a tree through `parent`.  The scopes that a greenthread has entered are a chain that
+# starts at ``gt.scope``.  The parent of the outermost is the scope of the group that the greenthread
+# was spawned into, and the parent of that is a scope of the group's owner.  The way down goes through
+# ``gt.groups``.
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, List, Optional, Type
+
+from ..errors import WrongThread
+from .cancelled import Cancelled
+from .current import here, running
+from .delivery import encloses, poke_all
+from .seconds import check_deadline, check_grace, check_timeout, inf
+from .state import ACTIVE, HARD, SOFT, Scope
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Literal, Self
+
+    from .state import Greenlet, Members
+
+
+class CancelScope(Scope):
+    """A ``with`` block that can be cancelled as a whole, with everything spawned inside it.
+
+    Args:
+        deadline: When to cancel by itself, in seconds of the run's clock.
+        grace: Seconds between the first interruption and the state in which every suspension is
+            refused; 0 refuses at once, infinity never.
+        reason: The ``reason`` of the `Cancelled` raised when the deadline passes.
+
+    Attributes:
+        cancel_called: Whether it has been cancelled.
+        cancelled_caught: Whether the block was left by its own `Cancelled`.
+
+    Source:
+        trio's ``CancelScope``, with grace and reasons.
+    """
+
+    __slots__ = ("_deadline", "_seconds", "cancelled_caught")
+
+    def __init__(self, *, deadline: float = inf, grace: float = 0, reason: object = None) -> None:
+        check_deadline(deadline)
+        check_grace(grace)
+        self._deadline: float = deadline
+        self._seconds: Optional[float] = None  # relative: the deadline is set on entering
+        self.grace: float = grace
+        self.reason: object = reason
+        self.origin: object = None
+        self.shield: bool = False
+        self.state: int = ACTIVE
+        self.parent: Optional[Scope] = None
+        self.gt: Optional[Greenlet] = None
+        self.group: Optional[Members] = None
+        self.sequence: int = 0
+        self.timer: int = 0
+        self.cancelled_caught: bool = False
+
+    # ---- the block ----
+
+    def __enter__(self) -> Self:
+        scheduler = here.scheduler
+        gt = running() if scheduler is None or scheduler.current is None else scheduler.current
+        if self.sequence:
+            raise RuntimeError("a cancel scope can be entered only once: make a new one")
+        scheduler = gt.scheduler
+        self.gt = gt
+        self.parent = gt.scope
+        gt.scope = self
+        timers = scheduler.timers
+        timers.sequence = self.sequence = timers.sequence + 1
+        if self._seconds is not None:
+            self._deadline = scheduler.clock() + self._seconds
+        if self.state:  # cancelled before it was entered
+            gt.attention = True
+            if self.state == SOFT and self.grace != inf:
+                timers.add(scheduler.clock() + self.grace, self)
+        elif self._deadline != inf:
+            timers.add(self._deadline, self)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: Optional[Type[BaseException]],
+        exc: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> bool:
+        return self._leave(exc)
+
+    def _leave(self, exc: Optional[BaseException]) -> bool:
+        gt = self.gt
+        if gt is None or gt.scope is not self:
+            raise RuntimeError(
+                "cancel scopes must be left in the reverse order of entering, by the greenthread"
+                " that entered them"
+            )
+        gt.scope = self.parent
+        self.gt = None
+        if self.timer and not (self.state and self.group is not None and self.group.members):
+            gt.scheduler.timers.cancel(self)  # else the grace of those left behind goes on
+        if self.state or self.shield:
+            gt.attention = True  # scopes that this one hid may be due now
+            if gt.told is not None and self in gt.told:
+                gt.told.remove(self)
+        if exc is not None and isinstance(exc, Cancelled) and exc.scope is self:
+            self.cancelled_caught = True
+            return True
+        return False
+
+    # ---- cancelling ----
+
+    @property
+    def deadline(self) -> float:
+        """Seconds of the run's clock at which the scope cancels itself; settable at any time."""
+        return self._deadline
+
+    @deadline.setter
+    def deadline(self, deadline: float) -> None:
+        check_deadline(deadline)
+        self._deadline = deadline
+        self._seconds = None
+        if self.gt is not None and self.state == ACTIVE:
+            timers = self.gt.scheduler.timers
+            timers.cancel(self)
+            if deadline != inf:
+                timers.add(deadline, self)
+
+    def expire_after(self, seconds: float, grace: float, reason: object) -> None:
+        """Set the deadline to *seconds* after the block is entered, before it is."""
+        check_timeout(seconds)
+        check_grace(grace)
+        if seconds != inf:
+            self._seconds = seconds
+        self.grace = grace
+        self.reason = reason
+
+    def cancel(self, reason: object = None) -> None:
+        """Interrupt everything inside; a second call changes nothing.
+
+        A plain call that never waits.  Called by a greenthread inside the scope it takes effect at
+        that greenthread's next suspension.
+
+        Args:
+            reason: Becomes the ``reason`` of the `Cancelled` raised.
+
+        Raises:
+            WrongThread: The scope was entered in a run of another thread; go through a portal.
+        """
+        before = self.reason
+        if reason is not None and not self.state:
+            self.reason = reason
+        try:
+            self.interrupt_all(self.grace)
+        except WrongThread:
+            self.reason = before
+            raise
+
+    def interrupt_all(
+        self, grace: float, then: Optional[Callable[[List[Greenlet]], None]] = None
+    ) -> None:
+        """Cancel with *grace*, whatever the scope's own; a scope already cancelled stays as it is.
+
+        Args:
+            then: Called with those inside, each before those of the groups it owns, when they are
+                marked; None pokes them.
+        """
+        if self.state:
+            return
+        if self.group is not None:
+            self.group.alert = True
+        holder = self.gt if self.gt is not None else self._first_member()
+        if holder is None:
+            self.state = HARD if grace == 0 else SOFT
+            return  # not entered, or nobody inside
+        scheduler = holder.scheduler
+        if scheduler is not here.scheduler:
+            raise WrongThread("a scope is cancelled from a thread that does not run its kernel")
+        scheduler.timers.cancel(self)
+        if grace == 0:
+            self.state = HARD
+        else:
+            self.state = SOFT
+            if grace != inf:
+                scheduler.timers.add(scheduler.clock() + grace, self)
+        self.spread(poke_all if then is None else then)
+
+    def harden(self) -> None:
+        """End the grace of a cancelled scope now."""
+        if self.state == SOFT:
+            self.state = HARD
+            holder = self.gt if self.gt is not None else self._first_member()
+            if holder is not None:
+                holder.scheduler.timers.cancel(self)
+                self.spread(poke_all)
+
+    def expire(self) -> None:
+        """The deadline or the end of the grace has come."""
+        if self.state == SOFT:
+            self.harden()
+        else:
+            self.interrupt_all(self.grace)
+
+    def _first_member(self) -> Optional[Greenlet]:
+        return next(iter(self.group.members), None) if self.group is not None else None
+
+    def spread(self, then: Callable[[List[Greenlet]], None]) -> None:
+        """Mark all greenthreads inside, and call *then* with them.
+
+        It keeps a stack of its own: groups may be nested deeper than Python's recursion goes.
+        """
+        inside: List[Greenlet] = []
+        stack: List[Greenlet] = []
+        if self.gt is not None:
+            inside.append(self.gt)
+            for group in self.gt.groups or ():
+                if encloses(self, group.scope):
+                    group.alert = True
+                    stack.extend(group.members)
+        elif self.group is not None:
+            stack.extend(self.group.members)
+        stack.reverse()
+        while stack:
+            gt = stack.pop()
+            inside.append(gt)
+            for group in gt.groups or ():
+                group.alert = True
+                stack.extend(reversed(list(group.members)))
+        for gt in inside:
+            gt.attention = True
+        then(inside)
+
+
+class FailScope(CancelScope):
+    """A scope that turns its own `Cancelled` into TimeoutError; made by `fail_after`."""
+
+    __slots__ = ()
+
+    def __exit__(
+        self,
+        exc_type: Optional[Type[BaseException]],
+        exc: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> Literal[False]:
+        if self._leave(exc):
+            raise TimeoutError(
+                f"timed out after {self._seconds:g} seconds"
+                if self._seconds is not None
+                else "timed out: the deadline has passed"
+                if self.reason is None
+                else f"cancelled: {self.reason}"
+            )
+        return False
+
+
+def move_on_after(seconds: float, *, grace: float = 0, reason: object = None) -> CancelScope:
+    """Return a scope that is left quietly when *seconds* have passed since it was entered."""
+    scope = CancelScope()
+    scope.expire_after(seconds, grace, reason)
+    return scope
+
+
+def move_on_at(deadline: float, *, grace: float = 0, reason: object = None) -> CancelScope:
+    """Return a scope that is left quietly at *deadline*, in seconds of the run's clock."""
+    return CancelScope(deadline=deadline, grace=grace, reason=reason)
+
+
+def fail_after(seconds: float, *, grace: float = 0, reason: object = None) -> FailScope:
+    """Return a scope that raises TimeoutError when *seconds* have passed since it was entered."""
+    scope = FailScope()
+    scope.expire_after(seconds, grace, reason)
+    return scope
+
+
+def fail_at(deadline: float, *, grace: float = 0, reason: object = None) -> FailScope:
+    """Return a scope that raises TimeoutError at *deadline*, in seconds of the run's clock."""
+    return FailScope(deadline=deadline, grace=grace, reason=reason)
+
+
+def shielded(timeout: float) -> CancelScope:
+    """Return a scope that nothing from outside interrupts, for *timeout* seconds at most.
+
+    A kill, a timeout or a cancelled scope around it is raised at the first suspension after the
+    block.  When *timeout* has passed the block is left quietly, as with `move_on_after`: there is no
+    shield without a bound.
+    """
+    if timeout == inf:
+        raise ValueError("a shield needs a bound: give it a finite number of seconds")
+    scope = CancelScope()
+    scope.expire_after(timeout, 0, None)
+    scope.shield = True
+    return scope
+
+
+def condemn(gt: Greenlet) -> None:
+    """Refuse every later suspension of *gt*: cancel a scope around all that it has entered.
+
+    Interrupts what *gt* owns; interrupting *gt* itself is left to the caller.
+    """
+    root = CancelScope()
+    root.state = HARD
+    root.gt = gt
+    outermost: Optional[Scope] = None
+    scope = gt.scope
+    while scope is not None and scope.gt is gt:
+        outermost, scope = scope, scope.parent
+    root.parent = scope
+    if outermost is None:
+        gt.scope = root
+    else:
+        outermost.parent = root
+    root.spread(lambda inside: poke_all(inside[1:]))

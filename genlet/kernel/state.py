@@ -1,0 +1,529 @@
+"""The nouns of the kernel: every field that two of its files share, and who writes it."""
+
+# A run consists of a few kinds of objects that point at each other.  Their shared fields are declared
+# here, below everything else, so that each file above holds one law over them and imports only
+# downwards.  What an object does is written where that law is.
+#
+# field of a greenthread   written by
+# trap                     the loop, when it suspends; whatever settles or interrupts the suspension
+# fault                    delivery, and the `fail` of a trap; taken by traps.fault and by delivery
+# attention                whoever has something for the next suspension; cleared by delivery.attend
+# scope                    CancelScope.__enter__ and __exit__, spawn
+# interrupts, told         delivery
+# groups                   Group.open and leave, delivery (of groups that have drained)
+# links, waiters           GreenThread.link and wait, endings
+# steps                    spawn, instruments, forking, and Throwing below
+# gen, value, error,
+#   traceback, heard       endings, once; heard also whoever raises the error to somebody
+#
+# The states of a suspension, told by ``trap.gt`` and ``gt.trap``:
+#
+#   trap.gt is NOBODY                   nobody is suspended on it
+#   trap.gt is gt, gt.trap is trap      live: gt is parked, and whatever it waits for may settle it
+#   trap.gt is gt, gt.trap is not trap  settled, not resumed: gt is in the ready queue, and takes what
+#                                       it got when it runs
+#
+# A wait settles once: only a live trap is settled, and settling takes it off the greenthread.
+
+from __future__ import annotations
+
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Deque,
+    Dict,
+    Generic,
+    List,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+    cast,
+)
+
+from ..abc import Trap
+
+if TYPE_CHECKING:
+    from types import CodeType, GeneratorType, TracebackType
+
+    from typing_extensions import Self
+
+    from ..abc import Clock, Excepthook, Poller, ReadyQueue
+    from .timers import Timers
+
+T = TypeVar("T")
+
+Link = Tuple[Callable[..., object], Tuple[Any, ...], Dict[str, Any]]
+
+
+class Steps(Protocol):
+    """What runs a step of a greenthread: its contextvars Context, or something around it."""
+
+    def run(self, fn: Callable[..., T], /, *args: Any) -> T:
+        """Return ``fn(*args)``."""
+        ...
+
+
+class Suspension(Trap):
+    """What the scheduler arms and disarms."""
+
+    __slots__ = ("gt",)
+
+    gt: Greenlet  # whose suspension this is; set when it is armed or refused
+
+    queued: bool = False  # its greenthread is in the ready queue: it settles when resumed
+    unstarted: bool = False  # nothing of the greenthread has run yet
+    external: bool = False  # something outside of the kernel may settle it: no deadlock
+
+    def arm(self, gt: Greenlet) -> None:
+        """Register with whatever will settle this; it may settle at once.
+
+        An exception raised here is raised at the line of the suspension.
+        """
+        raise NotImplementedError
+
+    def disarm(self) -> bool:
+        """Undo `arm`; False if that is impossible, and the result must be awaited."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """Return what is waited for, a noun phrase that follows "waits for"."""
+        raise NotImplementedError
+
+    def subject(self) -> object:
+        """Return the object waited on, None if there is none."""
+        return None
+
+
+class Greenlet:
+    """What the scheduler switches; `GreenThread` adds what users call.
+
+    Source:
+        eventlet, whose GreenThread is a greenlet in the same way.
+    """
+
+    gen: Optional[GeneratorType[Trap, None, Any]]  # None: it has ended
+    steps: Steps  # runs its steps: its Context, unless something stands around that
+    trap: Optional[Suspension]  # what it is suspended on; None while it is ready or runs
+    fault: Optional[BaseException]  # raised by the trap's primitive when it is resumed
+    attention: bool  # sends its next suspension to delivery.attend
+    scheduler: Kernel
+    group: Members  # the owner of its life
+    parent: Optional[Greenlet]  # the greenthread that spawned it
+    number: int  # its place in the run's order of spawning, from 1
+    scope: Optional[Scope]  # the innermost scope it has entered
+    value: Any  # set when the generator returns
+    error: Optional[BaseException]
+    # Set together with the error:
+    traceback: Optional[TracebackType]
+    ended_as_told: bool  # with the very exception that was delivered to it
+    heard: bool  # the error was raised to somebody
+    site: Optional[CodeType]  # the code of its spawner, and the place in it
+    site_lasti: int
+    # What most greenthreads never have:
+    groups: Optional[List[Members]]
+    interrupts: Optional[List[Interrupt]]
+    told: Optional[List[Scope]]  # scopes in their grace that have interrupted it
+    links: Optional[Deque[Link]]
+    waiters: Optional[Any]  # the line of those that wait for its end
+    _title: str
+    _name: Optional[str]
+
+    __slots__ = (
+        "__weakref__",
+        "_name",
+        "_title",
+        "attention",
+        "ended_as_told",
+        "error",
+        "fault",
+        "gen",
+        "group",
+        "groups",
+        "heard",
+        "interrupts",
+        "links",
+        "number",
+        "parent",
+        "scheduler",
+        "scope",
+        "site",
+        "site_lasti",
+        "steps",
+        "told",
+        "traceback",
+        "trap",
+        "value",
+        "waiters",
+    )
+
+    @property
+    def dead(self) -> bool:
+        """Whether it has ended."""
+        return self.gen is None
+
+    @property
+    def started(self) -> bool:
+        """Whether it has begun to run."""
+        trap = self.trap
+        return trap is None or not trap.unstarted or self.scheduler.current is self
+
+    @property
+    def name(self) -> str:
+        """The name of its function and its number in the run, or what it was set to."""
+        return self._name if self._name is not None else f"{self._title}-{self.number}"
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = name
+
+    def throw_in(self, exc: BaseException) -> None:
+        """Have *exc* thrown into the generator at its next step, whatever it is suspended on.
+
+        For generators that cannot be trusted to look for their fault: shared ones.
+        """
+        if self.gen is None:
+            return
+        self.steps = Throwing(self, exc)
+        trap = self.trap
+        if trap is not None and not trap.queued:
+            trap.disarm()
+            self.trap = None
+            self.scheduler.append(self)
+
+    def __repr__(self) -> str:
+        if self.gen is None:
+            if self.error is None:
+                state = "ended"
+            else:
+                state = "killed" if self.ended_as_told else "failed"
+        elif self.scheduler.current is self:
+            state = "running"
+        elif not self.started:
+            state = "not started"
+        elif self.trap is None or self.trap.queued:
+            state = "ready"
+        else:
+            state = f"waits for {self.trap.describe()}"
+        return f"<GreenThread {self.name} {state}>"
+
+
+class Throwing:
+    """A step that throws an exception into the generator instead of resuming it."""
+
+    __slots__ = ("around", "exc", "gt")
+
+    def __init__(self, gt: Greenlet, exc: BaseException) -> None:
+        self.gt: Greenlet = gt
+        self.exc: BaseException = exc
+        self.around: Steps = gt.steps
+
+    def run(self, fn: Callable[..., T], /, *args: Any) -> T:
+        gt = self.gt
+        gt.steps = self.around
+        assert gt.gen is not None
+        return cast(T, self.around.run(gt.gen.throw, self.exc))
+
+
+class Interrupt:
+    """An exception to be raised once in one greenthread."""
+
+    __slots__ = ("exc", "since")
+
+    final: bool = True  # a greenthread that ends with it has not failed
+
+    def __init__(self, exc: Any, since: int = 0) -> None:
+        self.exc: Any = exc  # an exception or a class of one
+        # The sequence number it dates from: groups and shields opened later are inside it.  0, from
+        # outside, is older than all: it reaches every group and waits for every shield.
+        self.since: int = since
+
+    def taken(self) -> None:
+        """It is no longer pending."""
+
+
+ACTIVE, SOFT, HARD = 0, 1, 2
+
+
+class Scope:
+    """A node of the tree of scopes; `CancelScope` has the law.
+
+    Attributes:
+        state: ACTIVE, SOFT (each greenthread inside is interrupted once) or HARD (always).
+        shield: It hides the scopes around it.
+        sequence: The place of its entering among all scopes, groups and timers; 0: not entered.
+    """
+
+    gt: Optional[Greenlet]  # the greenthread inside the block
+    group: Optional[Members]  # the group whose members are inside, for a group's scope
+    parent: Optional[Scope]
+    state: int
+    shield: bool
+    grace: float
+    reason: object
+    origin: object
+    sequence: int
+    timer: int
+
+    __slots__ = (
+        "grace",
+        "group",
+        "gt",
+        "origin",
+        "parent",
+        "reason",
+        "sequence",
+        "shield",
+        "state",
+        "timer",
+    )
+
+    @property
+    def cancel_called(self) -> bool:
+        """Whether it has been cancelled."""
+        return self.state != ACTIVE
+
+    def __enter__(self) -> Self:
+        raise NotImplementedError
+
+    def __exit__(
+        self,
+        exc_type: Optional[Type[BaseException]],
+        exc: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> bool:
+        raise NotImplementedError
+
+    def cancel(self, reason: object = None) -> None:
+        """Cancel it."""
+        raise NotImplementedError
+
+    def interrupt_all(
+        self, grace: float, then: Optional[Callable[[List[Greenlet]], None]] = None
+    ) -> None:
+        """Cancel it with *grace* instead of its own."""
+        raise NotImplementedError
+
+    def harden(self) -> None:
+        """End the grace now."""
+        raise NotImplementedError
+
+    def expire(self) -> None:
+        """The deadline or the end of the grace has come."""
+        raise NotImplementedError
+
+
+G_co = TypeVar("G_co", covariant=True, bound=Greenlet)
+S_co = TypeVar("S_co", covariant=True, bound=Scope)
+
+
+class Membership(Generic[G_co, S_co]):
+    """The live members of a `Group`, and what the kernel asks of it.
+
+    Attributes:
+        members: The greenthreads that have not ended, in the order they were spawned.
+        scope: Cancels them all, and the owner while it is inside the block.
+        owner: The greenthread that opened the group; None for a run's root group.
+        sequence: The place of its opening among all scopes, groups and timers.
+        alert: Something around the group may be cancelled, so a new member must look.
+        answers: The group takes its members' errors, so that nobody else need be told.
+        left: Its block was left while members lived.
+    """
+
+    alert: bool
+    answers: bool
+    left: bool
+    members: Dict[G_co, None]
+    owner: Optional[Greenlet]
+    scheduler: Kernel
+    scope: S_co
+    sequence: int
+
+    __slots__ = ("alert", "answers", "left", "members", "owner", "scheduler", "scope", "sequence")
+
+    def ended(self, gt: Any) -> None:
+        """A member has ended."""
+        raise NotImplementedError
+
+    def late_error(self) -> Optional[BaseException]:
+        """Return the error that the owner must still get once the members are gone."""
+        return None
+
+
+Members = Membership[Greenlet, Scope]
+"""A group, for the files that do not know what it is made of."""
+
+
+class Entry:
+    """One descriptor in the hub's table."""
+
+    fd: int
+    waits: Sequence[Any]  # the waits by number
+
+    __slots__ = ("fd", "waits")
+
+    def event(self, mask: int) -> None:
+        """The poller reported *mask*."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """The descriptor is gone, or is about to be: forget it, and fail its waits."""
+
+    def unbind(self) -> None:
+        """The run has ended."""
+
+
+class DescriptorTable(Protocol):
+    """What the files below the hub ask of it."""
+
+    poller: Poller
+    edge: bool
+    table: Dict[int, Entry]
+
+    def watch(self, wait: Any) -> None: ...
+
+    def unwatch(self, wait: Any) -> None: ...
+
+    def forget(self, fd: int) -> None: ...
+
+    def clear(self) -> None: ...
+
+
+class RunEnd(Protocol):
+    """What is asked of the state of a run's end."""
+
+    begun: bool
+    overtime: bool
+    late_exit: Optional[BaseException]
+
+    def begin(self) -> None: ...
+
+    def ignored_by(self, gt: Greenlet) -> bool: ...
+
+    def give_up(self) -> None: ...
+
+    def close_leftovers(self) -> None: ...
+
+
+class Observers(Protocol):
+    """What is asked of the instruments."""
+
+    def tell(self, what: str, *args: object) -> None: ...
+
+    def add(self, instrument: Any) -> None: ...
+
+    def remove(self, instrument: Any) -> bool: ...
+
+    def queue(self, put: Callable[[Greenlet], None]) -> Callable[[Greenlet], None]: ...
+
+    def wait(self, wait: Any, ready: Any) -> Any: ...
+
+    def __len__(self) -> int: ...
+
+
+class HeldEnding(Protocol):
+    """The end of a greenthread that waits for its children's."""
+
+    def end(self) -> None: ...
+
+
+class Kernel:
+    """One run: what it holds, and what the files below the loop ask of it.
+
+    Attributes:
+        current: The greenthread whose step this is, None between steps.
+        main: The greenthread whose end is the run's.
+        root: The group of everything spawned by `spawn`; its first member is main.
+        pledges: The number of open doors through which something may still come in: portals, jobs
+            on threads, signal waits.  While there is one, nothing is a deadlock.
+        aborting: Those that a synchronous abort is running, and whether each may run now.
+        ends: Held endings whose turn has come, one after the other.
+        between_turns: A guest's host runs now, and may start a run of its own in this thread.
+        closed: Nothing runs any more.
+        orphan: This is the copy in a forked child.
+    """
+
+    ready: ReadyQueue[Greenlet]
+    append: Callable[[Greenlet], None]
+    appendleft: Callable[[Greenlet], None]
+    wait: Callable[[Optional[float]], List[Tuple[int, int]]]  # the poller's, or around it
+    clock: Clock
+    timers: Timers
+    hub: DescriptorTable
+    current: Optional[Greenlet]
+    main: Optional[Greenlet]
+    root: Members
+    spawned: int
+    pledges: int
+    thread: int
+    debug: bool
+    excepthook: Excepthook
+    instruments: Optional[Observers]
+    aborting: Optional[Dict[Greenlet, bool]]
+    ends: Deque[HeldEnding]
+    closing: RunEnd
+    between_turns: bool
+    closed: bool
+    orphan: bool
+
+    def everybody(self) -> Sequence[Greenlet]:
+        """Return every live greenthread, each before those of the groups it owns."""
+        found: List[Greenlet] = []
+        stack = list(self.root.members)
+        stack.reverse()
+        while stack:
+            gt = stack.pop()
+            found.append(gt)
+            for group in gt.groups or ():
+                stack.extend(reversed(list(group.members)))
+        return found
+
+    def disown(self) -> None:
+        """Let go of everything: this is the copy in a forked child."""
+        raise NotImplementedError
+
+    # The calls upward: made below the file that holds the law.
+
+    def spawn(
+        self,
+        fn: Callable[..., Any],
+        args: Tuple[Any, ...],
+        kwargs: Dict[str, Any],
+        group: Optional[Members] = None,
+        delay: Optional[float] = None,
+        local: bool = False,
+        depth: int = 2,
+        verb: str = "spawn",
+    ) -> Any:
+        """Return a new GreenThread, a class declared above this file; see spawn.py."""
+        raise NotImplementedError
+
+    def abort(self, greenthreads: List[Greenlet]) -> None:
+        """Run *greenthreads*, which were just cancelled, at once; see delivery.py."""
+        raise NotImplementedError
+
+    def tell_hook(self, gt: Greenlet, error: BaseException) -> None:
+        """Report an error of *gt* that nobody else will learn of."""
+        raise NotImplementedError
+
+    def end(self, gt: Greenlet, value: object, error: Optional[BaseException]) -> None:
+        """Record the end of *gt*; delivery ends greenthreads that have not begun."""
+        raise NotImplementedError
+
+    def unobserved_wait(self) -> Callable[[Optional[float]], List[Tuple[int, int]]]:
+        """Return the poller's wait, without instruments around it."""
+        raise NotImplementedError
+
+    def surface(self, error: BaseException) -> None:
+        """Raise *error*, which belongs to no greenthread, to whatever drives the run."""
+        raise NotImplementedError
+
+    def report_survivors(self, greenthreads: List[Greenlet]) -> None:
+        """Report those that had to be closed by force at the end of the run."""
+        raise NotImplementedError
+
+
+NOBODY: Any = None  # a trap's gt while nobody is suspended on it; typed to stand for a greenlet
