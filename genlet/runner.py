@@ -99,5 +99,5 @@ def run(main: Callable[P, Green[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         ``asyncio.run`` and ``trio.run``; eventlet has no entry point.
     """
     # Not a call of Runner().run(): it would stand in every traceback and in the spawn site.
-    runner = Runner()
+    runner = PlainRunner(companions=(Debug(),) if os.environ.get("GENLET_DEBUG") else ())
     return runner.run(main, *args, **kwargs)

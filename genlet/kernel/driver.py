@@ -167,18 +167,15 @@ def begin(scheduler: Scheduler, companions: Sequence[Companion]) -> None:
 def drive(scheduler: Scheduler) -> None:
     """Run *scheduler* until no greenthread is left, waiting with its poller between turns."""
     turn = scheduler.turns().send
-    table = scheduler.hub.table
     events: Any = None  # to begin with; the poller's events after that
     try:
         while True:
             timeout = turn(events)
-            events = ()
-            # Without a descriptor there is nothing to look at: only a pause is left, if any.
-            if table or timeout != 0.0:
-                try:
-                    events = scheduler.wait(timeout)
-                except BaseException as exc:  # a signal handler's, which has no other place to go
-                    scheduler.surface(exc)
+            try:
+                events = scheduler.wait(timeout)
+            except BaseException as exc:  # a signal handler's, which has no other place to go
+                events = ()
+                scheduler.surface(exc)
     except StopIteration:
         pass
 

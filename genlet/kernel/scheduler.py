@@ -100,6 +100,7 @@ class Scheduler(Kernel):
         self.closing: RunEnd = Closing(self, grace)
         self.closed: bool = False
         self.orphan: bool = False
+        self.hosted: bool = False
         self.between_turns: bool = False
         self.aborting: Optional[Dict[Greenlet, bool]] = None
         self._external: Optional[Greenlet] = None
@@ -147,6 +148,7 @@ class Scheduler(Kernel):
         calls = self.wakeup.calls
         table = self.hub.table
         clock = self.clock
+        hosted = self.hosted
 
         while members:
             if calls:
@@ -184,6 +186,8 @@ class Scheduler(Kernel):
                 timers.fire(clock())
 
             if ready or calls:
+                if not table and not hosted:
+                    continue  # there is no descriptor to look at
                 timeout: Optional[float] = 0.0
             elif members:
                 timeout = self._idle_time()

@@ -441,6 +441,7 @@ class Kernel:
             on threads, signal waits.  While there is one, nothing is a deadlock.
         aborting: Those that a synchronous abort is running, and whether each may run now.
         ends: Held endings whose turn has come, one after the other.
+        hosted: A host drives the run, and takes its turn after each of the run's.
         between_turns: A guest's host runs now, and may start a run of its own in this thread.
         closed: Nothing runs any more.
         orphan: This is the copy in a forked child.
@@ -465,6 +466,7 @@ class Kernel:
     aborting: Optional[Dict[Greenlet, bool]]
     ends: Deque[HeldEnding]
     closing: RunEnd
+    hosted: bool
     between_turns: bool
     closed: bool
     orphan: bool
