@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Callable, List, Optional
 
 from .abc import Green, green
-from .kernel import AnyGreenThread, Greenlet, Wait, Waiters, waiting
+from .kernel import AnyGreenThread, Wait, Waiters, waiting
 
 __all__ = ["Barrier"]
 
@@ -67,7 +67,8 @@ class Barrier:
             return self.parties - 1
         if timeout is None:
             timeout = self._timeout
-        return (yield from Arrival(self, "the others", self._line, timeout).get())
+        arrival = Arrival(self, "the others", self._line, timeout, ask=self._look)
+        return (yield from arrival.get())
 
     def abort(self) -> None:
         """Break the barrier: who waits, and who comes before a `reset`, gets BrokenBarrierError."""
@@ -102,6 +103,12 @@ class Barrier:
         for index, arrival in enumerate(self._line):
             arrival.wake(index)
 
+    def _look(self, arrival: Wait[int]) -> None:
+        if self.broken:
+            raise broken_barrier()
+        if len(self._line) == self.parties:
+            self._open()
+
     def _turn_away(self) -> None:
         for arrival in self._line:
             arrival.fail(broken_barrier())
@@ -112,21 +119,9 @@ class Barrier:
 
 
 class Arrival(Wait[int]):
-    """A wait for the others, which may have come or gone before the wait is armed."""
+    """A wait for the others; when its time is up the barrier is broken."""
 
     __slots__ = ()
-
-    def arm(self, gt: Greenlet) -> None:
-        barrier: Barrier = self._subject
-        if barrier.broken:
-            raise broken_barrier()
-        barrier._line.check_thread()
-        last = len(barrier._line) + 1 == barrier.parties
-        if last:
-            barrier._open()
-        super().arm(gt)
-        if last:
-            self.wake(barrier.parties - 1)
 
     def expire(self) -> None:
         self.expired = True

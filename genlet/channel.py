@@ -21,7 +21,7 @@ from typing import (
 from .abc import Green, green
 from .end import END, End
 from .errors import ClosedResource, WouldBlock
-from .kernel import AnyGreenThread, Greenlet, Wait, Waiters, waiting
+from .kernel import AnyGreenThread, Wait, Waiters, waiting
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -174,6 +174,11 @@ class Sender(Generic[T_contra]):
         if not self._pipe.receivers:
             raise broken()
 
+    def _look(self, sending: Wait[None]) -> None:
+        self._check()
+        if self._pipe.put(cast("Sending[T_contra]", sending).item):  # only a Sending asks
+            sending.wake(None)
+
     def __enter__(self) -> Self:
         return self
 
@@ -214,7 +219,7 @@ class Receiver(Generic[T_co]):
         if self._pipe.has_item():
             return self._pipe.get()
         self._check_end()
-        return (yield from Receiving(self, "an item", self._pipe.receiving).get())
+        return (yield from Wait(self, "an item", self._pipe.receiving, ask=self._look).get())
 
     @green
     def next(self) -> Green[Union[T_co, End]]:
@@ -228,7 +233,7 @@ class Receiver(Generic[T_co]):
             return self._pipe.get()
         try:
             self._check_end()
-            return (yield from Receiving(self, "an item", self._pipe.receiving).get())
+            return (yield from Wait(self, "an item", self._pipe.receiving, ask=self._look).get())
         except EOFError:
             return END
 
@@ -314,6 +319,13 @@ class Receiver(Generic[T_co]):
         if not self._pipe.senders:
             raise EOFError("all senders are closed")
 
+    def _look(self, receiving: Wait[T_co]) -> None:
+        self._check()
+        if self._pipe.has_item():
+            receiving.wake(self._pipe.get())
+        else:
+            self._check_end()
+
     def __enter__(self) -> Self:
         return self
 
@@ -330,36 +342,8 @@ class Sending(Wait[None], Generic[T]):
     __slots__ = ("item",)
 
     def __init__(self, sender: Sender[T], item: T) -> None:
-        super().__init__(sender, "room for an item", sender._pipe.sending)
+        super().__init__(sender, "room for an item", sender._pipe.sending, ask=sender._look)
         self.item: T = item
-
-    def arm(self, gt: Greenlet) -> None:
-        sender: Sender[T] = self._subject
-        sender._pipe.sending.check_thread()
-        sender._check()
-        sent = sender._pipe.put(self.item)
-        super().arm(gt)
-        if sent:
-            self.wake(None)
-
-
-class Receiving(Wait[T]):
-    """A wait for an item, which may have come before the wait is armed."""
-
-    __slots__ = ()
-
-    def arm(self, gt: Greenlet) -> None:
-        receiver: Receiver[T] = self._subject
-        pipe = receiver._pipe
-        pipe.receiving.check_thread()
-        receiver._check()
-        if pipe.has_item():
-            item = pipe.get()
-            super().arm(gt)
-            self.wake(item)
-        else:
-            receiver._check_end()
-            super().arm(gt)
 
 
 def broken() -> BrokenPipeError:

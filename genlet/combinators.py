@@ -22,7 +22,7 @@ from typing import (
 from ._compat import is_fresh
 from .abc import Green, Op, green
 from .end import END, End
-from .kernel import AnyGreenThread, Greenlet, GreenThread, Waiters, WaitUnless, checkpoint
+from .kernel import AnyGreenThread, Greenlet, GreenThread, Wait, Waiters, checkpoint
 from .scopes import strictly
 from .taskgroup import TaskGroup
 
@@ -174,13 +174,13 @@ def _spawn_each(
         if limit is not None:
             child.link(_free, freed)
             while group.live >= limit:
-                yield from WaitUnless(
-                    group, f"one of {limit} calls to end", freed, _room(group, limit)
+                yield from Wait(
+                    group, f"one of {limit} calls to end", freed, ask=_when_room(group, limit)
                 ).get()
 
 
-def _room(group: TaskGroup, limit: int) -> Callable[[], bool]:
-    return lambda: group.live < limit
+def _when_room(group: TaskGroup, limit: int) -> Callable[[Wait[None]], object]:
+    return lambda wait: wait.wake(None) if group.live < limit else None
 
 
 def _free(_child: AnyGreenThread, freed: Waiters[None]) -> None:
@@ -207,9 +207,7 @@ class Completions(Generic[T]):
         while not self._ended:
             if not self._running:
                 return END
-            yield from WaitUnless(
-                self, "a greenthread to end", self._waiters, self._has_come
-            ).get()
+            yield from Wait(self, "a greenthread to end", self._waiters, ask=self._look).get()
         return self._ended.popleft()
 
     @green
@@ -228,8 +226,9 @@ class Completions(Generic[T]):
         else:
             self._waiters.wake_all(None)
 
-    def _has_come(self) -> bool:
-        return bool(self._ended) or not self._running
+    def _look(self, wait: Wait[None]) -> None:
+        if self._ended or not self._running:
+            wait.wake(None)
 
 
 def as_completed(tasks: Iterable[GreenThread[T]]) -> Completions[T]:

@@ -31,7 +31,7 @@ from typing import (
 
 from .abc import Green, green
 from .end import END, End
-from .kernel import AnyGreenThread, Greenlet, Wait, Waiters, get_scheduler
+from .kernel import AnyGreenThread, Wait, Waiters, get_scheduler
 
 if TYPE_CHECKING:
     from typing_extensions import Concatenate, ParamSpec
@@ -396,7 +396,9 @@ class Results(Generic[K, R]):
                 if self._errors is isinstance(value, PropagateError):
                     return key, cast(R, value)
             if self.pending:
-                yield from _Arrival(self, "values to come", self._waiters).get()
+                yield from _Arrival(
+                    self, "values to come", self._waiters, ask=self._wake_takers
+                ).get()
         return END
 
     @green
@@ -430,7 +432,7 @@ class Results(Generic[K, R]):
         self._arrived.append(key)
         self._wake_takers()
 
-    def _wake_takers(self) -> None:
+    def _wake_takers(self, _wait: Optional[Wait[None]] = None) -> None:
         """Wake whoever waits if there is anything to take, or nothing to wait for."""
         if self._arrived or not self.pending:
             self._waiters.wake_all(None)
@@ -447,14 +449,9 @@ class Results(Generic[K, R]):
 
 
 class _Arrival(Wait[None]):
-    """A wait for values, which may have come before it is armed; it says whose when it is asked."""
+    """A wait for values, which it names when it is asked."""
 
     __slots__ = ()
-
-    def arm(self, gt: Greenlet) -> None:
-        super().arm(gt)
-        results: Results[Any, Any] = self._subject
-        results._wake_takers()
 
     def describe(self) -> str:
         results: Results[Any, Any] = self._subject

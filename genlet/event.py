@@ -3,21 +3,20 @@
 # The objects of this room
 # ------------------------
 # Each keeps its waits in a `Waiters` and hands over when it wakes: a wait that was woken has its
-# permit, item or value, whatever happens to its greenthread before that runs.  Nothing is ever taken
-# back, and no wait is half served.
+# permit, item or value, whatever happens to its greenthread before that runs.  Nothing is taken back,
+# and no wait is half served.
 #
-# A greenthread that leaves children behind may be held between asking and taking its place in the
-# line, and what it asked for may have come by then.  So every `arm` here asks again.
+# Each wait asks again when it is armed (`Wait(ask=...)`): what it asked for may have come meanwhile.
 #
-# An object belongs to the kernel of those who wait on it, and to nobody when nobody waits.
-# `Waiters.check_thread` is asked before anything is changed, so that a call refused has done nothing.
+# An object belongs to the kernel of the greenthreads that wait on it, and to none when none waits.
+# `Waiters.check_thread` is called before anything is changed, so a refused call has done nothing.
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, List, Optional, TypeVar, Union, cast, overload
 
 from .abc import Green, Op, green
-from .kernel import AnyGreenThread, ExceptionLike, Greenlet, Wait, Waiters, waiting
+from .kernel import AnyGreenThread, ExceptionLike, Wait, Waiters, waiting
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -84,7 +83,7 @@ class Event(Generic[T]):
         """
         sent = self._sent
         if sent is None:
-            listening = Listening(self, "an event", self._line, timeout)
+            listening = Wait(self, "an event", self._line, timeout, ask=self._look)
             sent = yield from listening.get()
             if listening.expired:
                 return None
@@ -172,6 +171,10 @@ class Event(Generic[T]):
             self._sent.get()
         return notready
 
+    def _look(self, listening: Wait[Sent[T]]) -> None:
+        if self._sent is not None:
+            listening.wake(self._sent)
+
     @property
     def waiters(self) -> List[AnyGreenThread]:
         """Who waits, in order."""
@@ -186,17 +189,3 @@ class Event(Generic[T]):
         else:
             state = f"sent {sent.value!r}"
         return f"<{type(self).__name__} at {id(self):#x}: {state}>"
-
-
-class Listening(Wait[Sent[T]]):
-    """A wait for an event, which may have been sent before the wait is armed."""
-
-    __slots__ = ()
-
-    def arm(self, gt: Greenlet) -> None:
-        event: Event[T] = self._subject
-        event._line.check_thread(gt.scheduler)
-        super().arm(gt)
-        sent = event._sent
-        if sent is not None:
-            self.wake(sent)

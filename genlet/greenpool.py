@@ -178,8 +178,8 @@ class GreenPool:
                 " terminate."
             )
         while slots.taken or slots.spawners:
-            yield from _Recheck(
-                self, "the pool's greenthreads to end", slots.idle, slots.look_idle
+            yield from Wait(
+                self, "the pool's greenthreads to end", slots.idle, ask=slots.look_idle
             ).get()
 
     # ---- mapping ----
@@ -322,8 +322,8 @@ class _Slots:
     def wait(self) -> Green[None]:
         """Wait until a slot is handed over."""
         try:
-            yield from _Recheck(
-                self.pool, "a free slot of the pool", self.spawners, self.hand_out
+            yield from Wait(
+                self.pool, "a free slot of the pool", self.spawners, ask=self.hand_out
             ).get()
         except BaseException:
             self.look_idle()
@@ -358,31 +358,15 @@ class _Slots:
             self.taken -= 1
             self.look_idle()
 
-    def hand_out(self) -> None:
+    def hand_out(self, _wait: Optional[Wait[None]] = None) -> None:
         """Hand out what has become free."""
         while self.taken < self.pool.size and self.spawners.wake(None):
             self.taken += 1
 
-    def look_idle(self) -> None:
+    def look_idle(self, _wait: Optional[Wait[None]] = None) -> None:
         """Wake those who wait for the pool to be idle, if it is."""
         if not self.taken and not self.spawners:
             self.idle.wake_all(None)
-
-
-class _Recheck(Wait[None]):
-    """A wait that does something when it is armed: wake whoever has nothing to wait for."""
-
-    __slots__ = ("_look",)
-
-    def __init__(
-        self, subject: object, what: str, line: Waiters[None], look: Callable[[], object]
-    ) -> None:
-        super().__init__(subject, what, line)
-        self._look: Callable[[], object] = look
-
-    def arm(self, gt: Greenlet) -> None:
-        super().arm(gt)
-        self._look()
 
 
 class _Members(Group):
@@ -564,10 +548,10 @@ class GreenPile(_Results[T]):
         while not self._jobs:
             if not self._spawning:
                 return END
-            yield from _Recheck(self, "a job to be spawned", self._takers, self._wake_takers).get()
+            yield from Wait(self, "a job to be spawned", self._takers, ask=self._wake_takers).get()
         return (yield from self._first())
 
-    def _wake_takers(self) -> None:
+    def _wake_takers(self, _wait: Optional[Wait[None]] = None) -> None:
         if self._jobs or not self._spawning:
             self._takers.wake_all(None)
 

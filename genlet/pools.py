@@ -20,7 +20,7 @@ from typing import (
 
 from .abc import Green, green
 from .end import END, End
-from .kernel import Greenlet, Wait, Waiters
+from .kernel import Wait, Waiters
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -132,7 +132,9 @@ class Pool(Generic[T]):
         if self.current_size < self.max_size:
             self.current_size += 1
         else:
-            item = yield from _Getter(self, "an item of the pool", self._getters).get()
+            item = yield from Wait(
+                self, "an item of the pool", self._getters, ask=self._look
+            ).get()
             if item is not END:
                 return item
         try:
@@ -173,6 +175,9 @@ class Pool(Generic[T]):
         """Return how many greenthreads wait for an item."""
         return len(self._getters)
 
+    def _look(self, _getter: Wait[Union[T, End]]) -> None:
+        self._hand_out()
+
     def _hand_out(self) -> None:
         """Give those in line what is free: items, and then the right to make one."""
         while self._getters and self.free_items:
@@ -186,18 +191,6 @@ class Pool(Generic[T]):
             f"<{type(self).__name__} {len(self.free_items)} free of {self.current_size},"
             f" at most {self.max_size}, {self.waiting()} waiting>"
         )
-
-
-class _Getter(Wait[Union[T, End]]):
-    """A wait for an item, which may have become free before the wait is armed."""
-
-    __slots__ = ()
-
-    def arm(self, gt: Greenlet) -> None:
-        pool: Pool[T] = self._subject
-        pool._getters.check_thread()
-        super().arm(gt)
-        pool._hand_out()
 
 
 class _Loan(Generic[T]):

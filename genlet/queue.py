@@ -15,7 +15,7 @@ from typing import Any, Generic, List, Optional, TypeVar, Union, cast
 
 from .abc import Green, green
 from .end import END, End
-from .kernel import Greenlet, Wait, Waiters
+from .kernel import Wait, Waiters
 
 __all__ = [
     "Empty",
@@ -171,7 +171,7 @@ class LightQueue(Generic[T]):
         """
         if self.queue or not block or self.is_shutdown or (self.maxsize == 0 and self._putters):
             return self.get_nowait()
-        getter = Getter(self, "an item", self._getters, timeout)
+        getter = Wait(self, "an item", self._getters, timeout, ask=self._look_to_get)
         item = yield from getter.get()
         if getter.expired:
             raise Empty
@@ -200,7 +200,7 @@ class LightQueue(Generic[T]):
         try:
             if self.queue or self.is_shutdown or (self.maxsize == 0 and self._putters):
                 return self.get_nowait()
-            return (yield from Getter(self, "an item", self._getters).get())
+            return (yield from Wait(self, "an item", self._getters, ask=self._look_to_get).get())
         except ShutDown:
             return END
 
@@ -273,6 +273,23 @@ class LightQueue(Generic[T]):
             f" {len(self._getters)} getting, {len(self._putters)} putting{state}>"
         )
 
+    # ---- a wait that is armed asks again ----
+
+    def _look_to_get(self, getter: Wait[T]) -> None:
+        if self.queue or self.maxsize == 0 or self.is_shutdown:
+            try:
+                item = self.get_nowait()
+            except Empty:
+                return
+            getter.wake(item)
+
+    def _look_to_put(self, putter: Wait[None]) -> None:
+        try:
+            self.put_nowait(cast("Putter[T]", putter).item)  # only a Putter asks
+        except Full:
+            return
+        putter.wake(None)
+
     # ---- letting putters in ----
 
     def _has_item(self) -> bool:
@@ -300,46 +317,16 @@ class LightQueue(Generic[T]):
                 putter.wake(None)
 
 
-class Getter(Wait[T]):
-    """A wait for an item, which may have come before the wait is armed."""
-
-    __slots__ = ()
-
-    def arm(self, gt: Greenlet) -> None:
-        queue: LightQueue[T] = self._subject
-        if queue._getters:
-            queue._getters.check_thread(gt.scheduler)
-        if queue.queue or queue.maxsize == 0 or queue.is_shutdown:
-            try:
-                item = queue.get_nowait()
-            except Empty:
-                pass
-            else:
-                super().arm(gt)
-                self.wake(item)
-                return
-        super().arm(gt)
-
-
 class Putter(Wait[None], Generic[T]):
     """A wait with an item for room or, on a channel, for a getter."""
 
     __slots__ = ("item",)
 
     def __init__(self, queue: LightQueue[T], item: T, timeout: Optional[float]) -> None:
-        super().__init__(queue, "room for an item", queue._putters, timeout)
+        super().__init__(
+            queue, "room for an item", queue._putters, timeout, ask=queue._look_to_put
+        )
         self.item: T = item
-
-    def arm(self, gt: Greenlet) -> None:
-        queue: LightQueue[T] = self._subject
-        queue._putters.check_thread(gt.scheduler)
-        try:
-            queue.put_nowait(self.item)
-        except Full:
-            super().arm(gt)
-        else:
-            super().arm(gt)
-            self.wake(None)
 
 
 class Queue(LightQueue[T]):
@@ -370,20 +357,13 @@ class Queue(LightQueue[T]):
     def join(self) -> Green[None]:
         """Wait until all items that were put are done; at once if they are."""
         if self._unfinished:
-            yield from Joiner(self, "all items to be done", self._joiners).get()
+            yield from Wait(
+                self, "all items to be done", self._joiners, ask=self._look_to_join
+            ).get()
 
-
-class Joiner(Wait[None]):
-    """A wait for the items to be done, which they may be before the wait is armed."""
-
-    __slots__ = ()
-
-    def arm(self, gt: Greenlet) -> None:
-        queue: LightQueue[Any] = self._subject
-        queue._joiners.check_thread(gt.scheduler)
-        super().arm(gt)
-        if not queue._unfinished:
-            self.wake(None)
+    def _look_to_join(self, joiner: Wait[None]) -> None:
+        if not self._unfinished:
+            joiner.wake(None)
 
 
 class PriorityQueue(Queue[T]):

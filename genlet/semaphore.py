@@ -121,7 +121,7 @@ class Semaphore:
             return True
         if not blocking:
             return False
-        return (yield from Claim(self, self._noun, self._line, timeout, False).get())
+        return (yield from Wait(self, self._noun, self._line, timeout, False, self._look).get())
 
     def acquire_nowait(self) -> None:
         """Take a permit that is free.
@@ -136,7 +136,7 @@ class Semaphore:
     def hold(self) -> Green[ContextManager[None]]:
         """Take a permit and return a context manager that releases it."""
         if not self._take():
-            yield from Claim(self, self._noun, self._line).get()
+            yield from Wait(self, self._noun, self._line, ask=self._look).get()
         return Held(self)
 
     def release(self) -> None:
@@ -183,18 +183,9 @@ class Semaphore:
         """Take a permit for *gt*, which need not be running, if one is free."""
         return self._take()
 
-
-class Claim(Wait[bool]):
-    """A wait for a permit, which may have become free before the wait is armed."""
-
-    __slots__ = ()
-
-    def arm(self, gt: Greenlet) -> None:
-        semaphore: Semaphore = self._subject
-        semaphore._line.check_thread(gt.scheduler)
-        super().arm(gt)
-        if semaphore._take_for(gt):
-            self.wake(True)
+    def _look(self, wait: Wait[bool]) -> None:
+        if self._take_for(wait.gt):
+            wait.wake(True)
 
 
 class BoundedSemaphore(Semaphore):
@@ -262,7 +253,8 @@ class CappedSemaphore:
             return True
         if not blocking:
             return False
-        return (yield from Take(self, "a permit", self._acquirers, timeout, False).get())
+        wait = Wait(self, "a permit", self._acquirers, timeout, False, self._look_to_take)
+        return (yield from wait.get())
 
     @green
     def release(self, blocking: bool = True, timeout: Optional[float] = None) -> Green[bool]:
@@ -281,7 +273,8 @@ class CappedSemaphore:
             return True
         if not blocking:
             return False
-        return (yield from Give(self, "room for a permit", self._releasers, timeout, False).get())
+        wait = Wait(self, "room for a permit", self._releasers, timeout, False, self._look_to_give)
+        return (yield from wait.get())
 
     def acquire_nowait(self) -> None:
         """Take a permit that is free.
@@ -351,30 +344,10 @@ class CappedSemaphore:
         self.counter += 1
         return True
 
+    def _look_to_take(self, wait: Wait[bool]) -> None:
+        if self._take():
+            wait.wake(True)
 
-class Take(Wait[bool]):
-    """A wait to acquire."""
-
-    __slots__ = ()
-
-    def arm(self, gt: Greenlet) -> None:
-        semaphore: CappedSemaphore = self._subject
-        semaphore._acquirers.check_thread(gt.scheduler)
-        served = semaphore._take()
-        super().arm(gt)
-        if served:
-            self.wake(True)
-
-
-class Give(Wait[bool]):
-    """A wait to release."""
-
-    __slots__ = ()
-
-    def arm(self, gt: Greenlet) -> None:
-        semaphore: CappedSemaphore = self._subject
-        semaphore._releasers.check_thread(gt.scheduler)
-        served = semaphore._give()
-        super().arm(gt)
-        if served:
-            self.wake(True)
+    def _look_to_give(self, wait: Wait[bool]) -> None:
+        if self._give():
+            wait.wake(True)

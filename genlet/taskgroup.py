@@ -20,8 +20,8 @@ from .kernel import (
     Cancelled,
     GreenThread,
     Group,
+    Wait,
     Waiters,
-    WaitUnless,
     get_scheduler,
     getcurrent,
     interrupted_by,
@@ -203,11 +203,11 @@ class TaskGroup(Group):
         gt = self.scheduler.spawn(fn, (ready, *args), kwargs, self)
         gt.link(_ended, ready)
         if not ready._is_set:
-            yield from WaitUnless(
+            yield from Wait(
                 ready,
                 f"{gt.name} to be ready",
                 ready._waiters,
-                lambda: ready._is_set or gt.dead,
+                ask=lambda wait: wait.wake(None) if ready._is_set or gt.dead else None,
             ).get()
         if not ready._is_set:
             gt.result()
@@ -218,10 +218,12 @@ class TaskGroup(Group):
     def join(self) -> Green[None]:
         """Wait until every child has ended; the last line of the block."""
         while self.members:
-            yield from WaitUnless(
-                self, "the children to end", self._drained, lambda: not self.members
-            ).get()
+            yield from Wait(self, "the children to end", self._drained, ask=self._look).get()
         self._unjoined = False
+
+    def _look(self, wait: Wait[None]) -> None:
+        if not self.members:
+            wait.wake(None)
 
     def cancel(self, reason: object = None) -> None:
         """Cancel the children and what is left of the block; a plain call."""

@@ -28,7 +28,7 @@ from functools import partial
 from typing import Any, Callable, Dict, Hashable, Optional, Tuple
 
 from ..abc import Green, green
-from ..kernel import Descriptor, Portal, Waiters, WaitUnless, portal
+from ..kernel import Descriptor, Portal, Wait, Waiters, portal
 
 if sys.platform == "win32":
     raise ImportError(
@@ -202,13 +202,14 @@ class Watch:
         self._key: Hashable = key
         self._look: Callable[[], object] = look
         self.done: bool = False
-        self.waits: Dict[WaitUnless, Portal] = {}
+        self.waits: Dict[Wait[None], Portal] = {}
 
     def start(self) -> None:
         threading.Thread(target=self._main, name=f"genlet-child-{self._key}", daemon=True).start()
 
-    def is_done(self) -> bool:
-        return self.done
+    def look(self, wait: Wait[None]) -> None:
+        if self.done:
+            wait.wake(None)
 
     def _main(self) -> None:
         try:
@@ -239,7 +240,7 @@ def _until_seen(key: Hashable, look: Callable[[], object]) -> Green[None]:
                 watch.start()
                 _watches[key] = watch
             line: Waiters[None] = Waiters()
-            wait = WaitUnless(watch, "a child process to end", line, watch.is_done)
+            wait = Wait(watch, "a child process to end", line, ask=watch.look)
             watch.waits[wait] = door
         try:
             yield from wait.get()

@@ -46,7 +46,7 @@ from signal import valid_signals as valid_signals
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple, cast
 
 from ..abc import Green, green
-from ..kernel import Greenlet, Portal, Wait, Waiters, portal, sleep
+from ..kernel import Portal, Wait, Waiters, portal, sleep
 from ._mirror import mirror
 
 if sys.platform != "win32":
@@ -151,7 +151,7 @@ class Receiver:
             raise _over()
         if self._came:
             return self._take()
-        return (yield from _Arrival(self, "a signal", self._line).get())
+        return (yield from Wait(self, "a signal", self._line, ask=self._hand_over).get())
 
     def _note(self, number: int) -> None:
         """*number* came; called by the handler."""
@@ -159,7 +159,7 @@ class Receiver:
         assert self._door is not None, "there are signals only inside of the block"
         self._door.call_soon(self._hand_over)
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, _wait: Optional[Wait[int]] = None) -> None:
         while self._came and self._line:
             self._line.wake(self._take())
 
@@ -194,16 +194,6 @@ def _raise_again(numbers: List[int]) -> None:
             real.raise_signal(numbers[0])
         finally:
             _raise_again(numbers[1:])
-
-
-class _Arrival(Wait[int]):
-    """A wait for a signal, which may have come before the wait is armed."""
-
-    __slots__ = ()
-
-    def arm(self, gt: Greenlet) -> None:
-        super().arm(gt)
-        cast(Receiver, self.subject())._hand_over()
 
 
 class Watched:
@@ -378,7 +368,7 @@ if sys.platform != "win32" and sys.platform != "darwin" and hasattr(real, "sigti
         if info is not None or timeout == 0:
             return info
         with Receiver(numbers, call) as receiver:
-            arrival = _Arrival(receiver, "a signal", receiver._line, timeout, 0)
+            arrival = Wait(receiver, "a signal", receiver._line, timeout, 0, receiver._hand_over)
             number = yield from arrival.get()
         return struct_siginfo((number, 0, 0, 0, 0, 0, 0)) if number else None
 

@@ -41,7 +41,6 @@ from ..corolocal import get_ident as get_ident
 from ..corolocal import local as local
 from ..kernel import (
     AnyGreenThread,
-    Greenlet,
     Timeout,
     Wait,
     Waiters,
@@ -193,24 +192,16 @@ class Event:
         """
         if self._flag:
             return True
-        return (yield from _Listening(self, "an event", self._line, timeout, False).get())
+        wait = Wait(self, "an event", self._line, timeout, False, self._look)
+        return (yield from wait.get())
+
+    def _look(self, wait: Wait[bool]) -> None:
+        if self._flag:
+            wait.wake(True)
 
     def __repr__(self) -> str:
         state = "set" if self._flag else f"unset, {len(self._line)} waiting"
         return f"<{type(self).__name__} at {id(self):#x}: {state}>"
-
-
-class _Listening(Wait[bool]):
-    """A wait for an event, which may have been set before the wait is armed."""
-
-    __slots__ = ()
-
-    def arm(self, gt: Greenlet) -> None:
-        event = cast(Event, self.subject())
-        event._line.check_thread()
-        super().arm(gt)
-        if event._flag:
-            self.wake(True)
 
 
 # ---- threads --------------------------------------------------------------------------------------

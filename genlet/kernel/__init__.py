@@ -65,7 +65,7 @@ from .scope import (
 from .state import NOBODY, Greenlet, Suspension
 from .timeout import Timeout
 from .traps import checkpoint, fault, sleep
-from .waits import Wait, Waiters, WaitUnless
+from .waits import Wait, Waiters
 
 __all__ = [
     "NOBODY",
@@ -89,7 +89,6 @@ __all__ = [
     "Suspension",
     "Timeout",
     "Wait",
-    "WaitUnless",
     "Waiters",
     "available_hubs",
     "checkpoint",

@@ -267,13 +267,16 @@ def attend(kernel: Kernel, gt: Greenlet, trap: Suspension) -> Optional[Suspensio
 
 def arming_failed(kernel: Kernel, gt: Greenlet, trap: object, exc: BaseException) -> None:
     """Have *exc* raised at the line that yielded *trap*, in the next turn."""
-    gt.trap = None
     if isinstance(trap, Suspension):
+        queued = gt.trap is not trap  # it was settled before the error
+        gt.trap = None
         trap.gt = gt
         gt.fault = exc
         gt.attention = True
-        kernel.append(gt)
+        if not queued:
+            kernel.append(gt)
     else:
+        gt.trap = None
         hint = ": did you write 'yield' for 'yield from'?" if hasattr(trap, "send") else ""
         gt.throw_in(TypeError(f"green code yielded {trap!r}, not a trap{hint}"))
         kernel.append(gt)

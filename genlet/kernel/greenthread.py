@@ -61,7 +61,7 @@ class GreenThread(Greenlet, Generic[T]):
                 raise RuntimeError(f"{self!r} waits for its own end")
             if self.waiters is None:
                 self.waiters = Waiters()
-            yield from Joining(self, "the end", self.waiters).get()
+            yield from Joining(self, "the end", self.waiters, ask=_look).get()
         if self.error is None:
             return self.value
         try:
@@ -218,19 +218,19 @@ class GreenThread(Greenlet, Generic[T]):
 
 
 class Joining(Wait[None]):
-    """A wait for the end of a greenthread, which may come before the wait is armed."""
+    """A wait for the end of a greenthread, which it names when it is asked."""
 
     __slots__ = ()
 
-    def arm(self, gt: Greenlet) -> None:
-        super().arm(gt)
-        target = cast("AnyGreenThread", self.subject())  # made by GreenThread.wait alone
-        if target.gen is None:
-            self.wake(None)
-
     def describe(self) -> str:
-        gt = self.subject()
-        return f"the end of {gt.name}" if isinstance(gt, GreenThread) else super().describe()
+        gt: AnyGreenThread = self._subject
+        return f"the end of {gt.name}"
+
+
+def _look(joining: Wait[None]) -> None:
+    gt: AnyGreenThread = cast(Any, joining.subject())  # made by GreenThread.wait alone
+    if gt.gen is None:
+        joining.wake(None)
 
 
 AnyGreenThread = GreenThread[Any]

@@ -30,9 +30,16 @@ class Wait(Suspension, Generic[T]):
         line: The queue to stand in; it is left however the wait ends.
         timeout: Seconds until the wait gives up, None for never.  Then ``expired`` is true and `get`
             returns *default*.
+        ask: Called with the wait when it is armed, to wake it if there is nothing to wait for any
+            more.  A greenthread that left children behind is held between asking and arming, and the
+            thing it asked for may have come by then.  An error it raises is raised by `get`.
+
+    A wait belongs to one kernel, and so does a line while something waits in it: arming a wait in
+    the line of another thread's kernel raises WrongThread.
     """
 
     __slots__ = (
+        "_ask",
         "_default",
         "_line",
         "_subject",
@@ -50,6 +57,7 @@ class Wait(Suspension, Generic[T]):
         line: Optional[Waiters[T]] = None,
         timeout: Optional[float] = None,
         default: Optional[T] = None,
+        ask: Optional[Callable[[Wait[T]], object]] = None,
     ) -> None:
         if timeout is not None:
             check_timeout(timeout)
@@ -58,6 +66,7 @@ class Wait(Suspension, Generic[T]):
         self._line: Optional[Waiters[T]] = line
         self._timeout: Optional[float] = timeout
         self._default: Optional[T] = default
+        self._ask: Optional[Callable[[Wait[T]], object]] = ask
         self._value: Optional[T] = None
         self.gt: Greenlet = NOBODY
         self.expired: bool = False
@@ -127,12 +136,22 @@ class Wait(Suspension, Generic[T]):
         scheduler.append(gt)
 
     def arm(self, gt: Greenlet) -> None:
+        line = self._line
+        if line is not None and line:
+            line.check_thread(gt.scheduler)
         self.gt = gt
-        if self._line is not None:
-            self._line.join(self)
-        if self._timeout is not None and self._timeout != inf:
-            scheduler = gt.scheduler
-            scheduler.timers.add(scheduler.clock() + self._timeout, self)
+        if line is not None:
+            line.join(self)
+        try:
+            if self._timeout is not None and self._timeout != inf:
+                scheduler = gt.scheduler
+                scheduler.timers.add(scheduler.clock() + self._timeout, self)
+            if self._ask is not None:
+                self._ask(self)
+        except BaseException:
+            if gt.trap is self:
+                self.disarm()
+            raise
 
     def disarm(self) -> bool:
         if self.timer:
@@ -151,30 +170,6 @@ class Wait(Suspension, Generic[T]):
 
     def subject(self) -> object:
         return self._subject
-
-
-class WaitUnless(Wait[None]):
-    """A wait that looks, when it is armed, whether it is over already.
-
-    A greenthread that has left children behind is held between asking and arming, and the thing it
-    asked for may have come by then.
-
-    Args:
-        unless: Whether there is nothing to wait for.
-    """
-
-    __slots__ = ("_unless",)
-
-    def __init__(
-        self, subject: object, what: str, line: Waiters[None], unless: Callable[[], bool]
-    ) -> None:
-        super().__init__(subject, what, line)
-        self._unless: Callable[[], bool] = unless
-
-    def arm(self, gt: Greenlet) -> None:
-        super().arm(gt)
-        if self._unless():
-            self.wake(None)
 
 
 class Waiters(Generic[T]):
