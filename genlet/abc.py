@@ -154,6 +154,10 @@ class Poller(Protocol):
     """
 
     edge: bool
+    # The descriptors are the system's.  TLS uses them directly; a simulation's exist in memory.
+    real: bool
+    # Looks names up for the run's sockets instead of `genlet.green.dns`; None: nothing of its own.
+    resolver: Any
 
     def register(self, fd: int, mask: int) -> None:
         """Report *fd* from now on.  OSError if that cannot be, with nothing left behind."""
@@ -178,8 +182,18 @@ class Poller(Protocol):
         """
         ...
 
+    def socketpair(
+        self, family: Optional[int], type: int, proto: int
+    ) -> Tuple[socket.socket, socket.socket]:
+        """Make two connected sockets; *family* None is the platform's choice."""
+        ...
+
     def socket(self, family: int, type: int, proto: int, fileno: Optional[int]) -> socket.socket:
         """Make the socket that a green socket stands on."""
+        ...
+
+    def fileno(self) -> Optional[int]:
+        """Return a descriptor that is readable when `wait` would return events; None without one."""
         ...
 
     def close(self) -> None:

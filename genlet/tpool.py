@@ -117,6 +117,10 @@ class Job(Wait[None], Generic[T]):
 
     def arm(self, gt: Greenlet) -> None:
         super().arm(gt)
+        gt.scheduler.offload(self)
+
+    def submit(self) -> None:
+        """Hand the job to the pool: called by the kernel."""
         self._pool._submit(self)
 
     def disarm(self) -> bool:

@@ -25,6 +25,7 @@ from typing import (
 )
 
 from ..abc import Green, green
+from ..kernel import get_scheduler
 from ..tpool import ThreadPool
 
 if TYPE_CHECKING:
@@ -185,7 +186,10 @@ def set_resolver(resolver: Union[str, Resolver, None] = None) -> None:
 
 
 def _asked() -> Resolver:
-    """Return who is asked; what the environment names is made at the first lookup."""
+    """Return the resolver to ask: the run's own, else the process's, made at the first look-up."""
+    own: Optional[Resolver] = get_scheduler().hub.poller.resolver
+    if own is not None:
+        return own
     if _resolver is None:
         set_resolver()
     assert _resolver is not None, "set_resolver has set it"

@@ -132,10 +132,15 @@ def socketpair(
     Source:
         ``socket.socketpair``.
     """
-    if family is None:
-        one, other = real.socketpair(type=type, proto=proto)
+    try:
+        poller = get_scheduler().hub.poller
+    except RuntimeError:  # outside of a run
+        if family is None:
+            one, other = real.socketpair(type=type, proto=proto)
+        else:
+            one, other = real.socketpair(family, type, proto)
     else:
-        one, other = real.socketpair(family, type, proto)
+        one, other = poller.socketpair(family, type, proto)
     return socket(sock=one), socket(sock=other)
 
 

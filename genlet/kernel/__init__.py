@@ -27,6 +27,7 @@
 #   signals      Ctrl-C, and how a signal interrupts the poller
 #   current      the kernel and the greenthread that run in this thread
 #   instruments  observers; report: what the kernel tells people
+#   guest        a kernel that another loop drives
 #
 # A primitive is a generator method that drives one `Wait`, and something that wakes it:
 #
@@ -44,11 +45,13 @@
 from .._compat import POLLIN, POLLOUT
 from .cancelled import Cancelled, ExceptionLike, GreenletExit, interrupted_by
 from .current import here
+from .delivery import fail_wait
 from .descriptor import Descriptor, Direction
 from .driver import Runner, run, use_hub
 from .fdwait import trampoline, wait_fd
 from .greenthread import AnyGreenThread, GreenThread, waiting
 from .group import Group
+from .guest import Guest
 from .nullinstrument import NullInstrument
 from .pollers import available as available_hubs
 from .portals import Portal, portal
@@ -82,6 +85,7 @@ __all__ = [
     "Greenlet",
     "GreenletExit",
     "Group",
+    "Guest",
     "NullInstrument",
     "Portal",
     "Runner",
@@ -94,6 +98,7 @@ __all__ = [
     "checkpoint",
     "fail_after",
     "fail_at",
+    "fail_wait",
     "fault",
     "get_scheduler",
     "getcurrent",

@@ -173,6 +173,36 @@ def poke_all(greenthreads: List[Greenlet]) -> None:
         poke(gt)
 
 
+def fail_wait(gt: Greenlet, exc: BaseException, subject: object = None) -> bool:
+    """Have the wait that *gt* is parked on raise *exc*; what it waits for stays as it is.
+
+    For the owner of what is waited for: it fails one wait, and does not interrupt the greenthread.
+
+    Args:
+        subject: Fail only a wait for this object.
+
+    Returns:
+        Whether a wait was failed.  A greenthread that runs, is ready or has ended is left alone.
+
+    Raises:
+        WrongThread: *gt* belongs to another thread's kernel.
+    """
+    if gt.scheduler is not here.scheduler:
+        raise WrongThread(f"a wait of {gt!r} is failed from a thread that does not run its kernel")
+    trap = gt.trap
+    if trap is None or trap.queued or trap.unstarted or gt.gen is None:
+        return False
+    if subject is not None and trap.subject() is not subject:
+        return False
+    if not trap.disarm():
+        return False
+    gt.fault = exc
+    gt.attention = True  # for green code that yields the trap by itself and does not look
+    gt.trap = None
+    gt.scheduler.append(gt)
+    return True
+
+
 def interrupted_now(gt: Greenlet) -> bool:
     """Take *gt* off its wait if it is parked and anything is due.
 

@@ -104,7 +104,7 @@ class Runner:
             not (self.hub is None or isinstance(self.hub, str)) or self.ready is not None
         )
         scheduler = self.kernel(
-            poller=self._poller(),
+            poller=self.poller(),
             clock=self.clock,
             ready=self.ready,
             instruments=self.instruments,
@@ -142,7 +142,8 @@ class Runner:
         finally:
             del error, gt, scheduler
 
-    def _poller(self) -> Poller:
+    def poller(self) -> Poller:
+        """Return the poller for a run: the one given, or a new one."""
         hub = self.hub
         if hub is None:
             hub = _default_hub

@@ -144,7 +144,9 @@ def _report(kernel: Kernel, gt: Greenlet, error: BaseException) -> None:
     if gt is kernel.main:
         return
     if isinstance(error, (KeyboardInterrupt, SystemExit)):
-        kernel.surface(error)
+        # A host's task that waits for it raises it; it is not the guest's to end.
+        if not (kernel.hosted and observed(gt)):
+            kernel.surface(error)
     elif not gt.ended_as_told and not observed(gt):
         tell_hook(gt, error)
 

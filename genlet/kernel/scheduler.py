@@ -256,11 +256,9 @@ class Scheduler(Kernel):
         return Deadlock(report.deadlock(self.everybody()))
 
     def report_survivors(self, greenthreads: List[Greenlet]) -> None:
-        """Report those that are closed by force at the end of the run."""
         report.print_survivors(greenthreads)
 
     def offload(self, job: ThreadJob) -> None:
-        """Have *job* done on a thread."""
         job.submit()
 
     def disown(self) -> None:

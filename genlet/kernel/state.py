@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ..abc import Clock, Excepthook, Poller, ReadyQueue
+    from ..abc import Clock, Excepthook, Poller, ReadyQueue, ThreadJob
     from .timers import Timers
 
 T = TypeVar("T")
@@ -513,6 +513,10 @@ class Kernel:
 
     def end(self, gt: Greenlet, value: object, error: Optional[BaseException]) -> None:
         """Record the end of *gt*; delivery ends greenthreads that have not begun."""
+        raise NotImplementedError
+
+    def offload(self, job: ThreadJob) -> None:
+        """Have *job* done on a thread."""
         raise NotImplementedError
 
     def unobserved_wait(self) -> Callable[[Optional[float]], List[Tuple[int, int]]]:

@@ -21,6 +21,8 @@ class VirtualTime:
     """A clock, and a poller that moves it on instead of waiting: an hour's sleep takes no time."""
 
     edge = False
+    real = False
+    resolver = None
 
     def __init__(self) -> None:
         self.now: float = 0.0
@@ -42,6 +44,12 @@ class VirtualTime:
 
     def socket(self, family: int, type: int, proto: int, fileno: Optional[int]) -> NoReturn:
         raise AssertionError("no sockets in virtual time")
+
+    def socketpair(self, family: Optional[int], type: int, proto: int) -> NoReturn:
+        raise AssertionError("no sockets in virtual time")
+
+    def fileno(self) -> None:
+        return None
 
     def close(self) -> None:
         pass
