@@ -7,7 +7,7 @@
 #   floor 4   greenpool  pools  dagpool  tpool                              | annex:
 #   floor 3   greenthread  hubs  timeout  event  semaphore  lock            | testing/
 #             condition  barrier  queue  channel  corolocal                 | sees down,
-#             taskgroup  scopes  combinators  stopping                      | is seen by
+#             coroutines  structured/                                       | is seen by
 #   floor 2   kernel/                   start with its __init__: the tour   | none
 #   floor 1   kernel/pollers/           ints in, ints out
 #   ground    abc  errors  _compat  _version
@@ -64,7 +64,6 @@ from .runner import Runner, run
 if TYPE_CHECKING:
     from .barrier import Barrier
     from .channel import Channel, Receiver, Sender
-    from .combinators import amap, as_completed, gather, race
     from .condition import Condition
     from .convenience import StopServe, connect, listen, serve, wrap_ssl
     from .corolocal import local
@@ -77,10 +76,11 @@ if TYPE_CHECKING:
     from .lock import Lock, RLock
     from .pools import Pool, TokenPool
     from .queue import LifoQueue, LightQueue, PriorityQueue, Queue
-    from .scopes import ScopedGroup, scoped
     from .semaphore import BoundedSemaphore, CappedSemaphore, Semaphore
-    from .stopping import Stopper
-    from .taskgroup import Ready, TaskGroup
+    from .structured.combinators import amap, as_completed, gather, race
+    from .structured.scoped import ScopedGroup, scoped
+    from .structured.stopping import Stopper
+    from .structured.taskgroup import Ready, TaskGroup
     from .timeout import is_timeout, with_timeout, wrap_is_timeout
 
 # Names that are looked up in their modules when they are first used, so that importing genlet stays
@@ -90,7 +90,7 @@ _LATE: Dict[str, str] = {
     for module, names in {
         "barrier": "Barrier",
         "channel": "Channel Receiver Sender",
-        "combinators": "amap as_completed gather race",
+        "structured.combinators": "amap as_completed gather race",
         "condition": "Condition",
         "convenience": "StopServe connect listen serve wrap_ssl",
         "corolocal": "local",
@@ -103,10 +103,10 @@ _LATE: Dict[str, str] = {
         "lock": "Lock RLock",
         "pools": "Pool TokenPool",
         "queue": "LifoQueue LightQueue PriorityQueue Queue",
-        "scopes": "ScopedGroup scoped",
+        "structured.scoped": "ScopedGroup scoped",
         "semaphore": "BoundedSemaphore CappedSemaphore Semaphore",
-        "stopping": "Stopper",
-        "taskgroup": "Ready TaskGroup",
+        "structured.stopping": "Stopper",
+        "structured.taskgroup": "Ready TaskGroup",
         "timeout": "is_timeout with_timeout wrap_is_timeout",
     }.items()
     for name in names.split()

@@ -27,7 +27,7 @@ from .abc import Green
 from .event import Event
 from .green.socket import Address, create_server, socket
 from .kernel import sleep
-from .taskgroup import Ready, TaskGroup
+from .structured.taskgroup import Ready, TaskGroup
 
 if TYPE_CHECKING:
     from typing import TextIO

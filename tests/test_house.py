@@ -23,7 +23,7 @@ ROOMS: Dict[str, Tuple[str, str]] = {
     "kernel": ("kernel", "ground pollers"),
     "coordination": (
         "greenthread hubs timeout event semaphore lock condition barrier queue channel corolocal"
-        " taskgroup scopes stopping combinators coroutines",
+        " coroutines structured",
         "ground kernel",
     ),
     "runner": ("runner", "ground kernel lint"),

@@ -532,8 +532,8 @@ USES = {
     "queue": use_queue,
     "condition": use_condition,
     "greenpool": use_greenpool,
-    "combinators": use_combinators,
-    "taskgroup": use_taskgroup,
+    "structured.combinators": use_combinators,
+    "structured.taskgroup": use_taskgroup,
     "demo": use_demo,
 }
 
@@ -543,14 +543,19 @@ RUNS = {
     "queue": 1,
     "condition": 1,
     "greenpool": 4,
-    "combinators": 4,
-    "taskgroup": 1,
+    "structured.combinators": 4,
+    "structured.taskgroup": 1,
     "demo": 8,
 }
 
 
+def source_of(name: str) -> Path:
+    """Return the path of genlet's module *name*."""
+    return ROOT.joinpath("genlet", *name.split(".")).with_suffix(".py")
+
+
 def lines_to_break(name: str) -> List[int]:
-    tree = ast.parse((ROOT / "genlet" / f"{name}.py").read_text("utf-8"))
+    tree = ast.parse(source_of(name).read_text("utf-8"))
     return [
         node.lineno
         for node in ast.walk(tree)
@@ -576,10 +581,10 @@ class Breaker(ast.NodeTransformer):
 
 def load_broken(name: str, line: int) -> Any:
     """Return a copy of genlet's module *name*, broken at *line* and watched."""
-    import_module(f"genlet.{name}")
-    path = ROOT / "genlet" / f"{name}.py"
+    package = import_module(f"genlet.{name}").__package__
+    path = source_of(name)
     module = ModuleType(f"genlet.{name}")
-    vars(module).update(__package__="genlet", __file__=str(path), ran=[])
+    vars(module).update(__package__=package, __file__=str(path), ran=[])
     code = to_code(path.read_bytes(), str(path), lambda tree, *_: Breaker(line).visit(tree))
     exec(code, vars(module))
     return module

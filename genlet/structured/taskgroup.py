@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Generic, List, Optional, Type, TypeVar, cast
 
-from ._compat import exception_group
-from .abc import Green, green
-from .errors import Unjoined
-from .kernel import (
+from .._compat import exception_group
+from ..abc import Green, green
+from ..errors import Unjoined
+from ..kernel import (
     AnyGreenThread,
     Cancelled,
     GreenThread,

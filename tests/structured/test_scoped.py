@@ -10,8 +10,8 @@ import genlet
 from genlet import Cancelled, CancelScope, Green, GreenletExit, Timeout
 from genlet.abc import Trap
 from genlet.kernel import get_scheduler
-from genlet.scopes import ScopedGroup, scoped
-from genlet.taskgroup import TaskGroup
+from genlet.structured.scoped import ScopedGroup, scoped
+from genlet.structured.taskgroup import TaskGroup
 from genlet.testing import cancel_everywhere
 
 inf = float("inf")
@@ -558,7 +558,7 @@ def test_deferred_call_of_an_interrupted_function_is_cut_off_at_its_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One that takes too long is cut off quietly, and the next is made."""
-    monkeypatch.setattr("genlet.scopes.PATIENCE", 0.001)
+    monkeypatch.setattr("genlet.structured.scoped.PATIENCE", 0.001)
 
     def main() -> Green[None]:
         log: List[str] = []

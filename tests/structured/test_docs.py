@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "structured.md"
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "structured.md"
 BLOCKS: List[str] = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
 
 

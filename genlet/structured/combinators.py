@@ -19,11 +19,11 @@ from typing import (
     overload,
 )
 
-from ._compat import is_fresh
-from .abc import Green, Op, green
-from .end import END, End
-from .kernel import AnyGreenThread, Greenlet, GreenThread, Waiters, WaitUnless, checkpoint
-from .scopes import strictly
+from .._compat import is_fresh
+from ..abc import Green, Op, green
+from ..end import END, End
+from ..kernel import AnyGreenThread, Greenlet, GreenThread, Waiters, WaitUnless, checkpoint
+from .scoped import strictly
 from .taskgroup import TaskGroup
 
 A = TypeVar("A")

@@ -10,8 +10,8 @@ import genlet
 from genlet import END, Cancelled, Green
 from genlet.end import End
 from genlet.kernel import Wait, Waiters
-from genlet.stopping import Stopper
-from genlet.taskgroup import TaskGroup
+from genlet.structured.stopping import Stopper
+from genlet.structured.taskgroup import TaskGroup
 from genlet.testing import cancel_everywhere
 
 

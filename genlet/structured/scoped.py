@@ -29,8 +29,8 @@ from typing import (
     overload,
 )
 
-from .abc import Green, Op, Trap, green
-from .kernel import CancelScope, GreenletExit, getcurrent, interrupted_by, shielded
+from ..abc import Green, Op, Trap, green
+from ..kernel import CancelScope, GreenletExit, getcurrent, interrupted_by, shielded
 from .taskgroup import TaskGroup
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import pytest
 
 import genlet
 from genlet import END, CancelScope, Green, GreenletExit, GreenThread
-from genlet.combinators import amap, as_completed, gather, race
 from genlet.kernel import Runner, get_scheduler
-from genlet.taskgroup import TaskGroup
+from genlet.structured.combinators import amap, as_completed, gather, race
+from genlet.structured.taskgroup import TaskGroup
 from genlet.testing import cancel_everywhere
 
 inf = float("inf")

@@ -25,7 +25,7 @@ from genlet import (
 )
 from genlet.abc import Trap
 from genlet.kernel import AnyGreenThread, NullInstrument, Runner, Wait, Waiters, get_scheduler
-from genlet.taskgroup import Ready, TaskGroup
+from genlet.structured.taskgroup import Ready, TaskGroup
 from genlet.testing import cancel_everywhere
 
 if sys.version_info < (3, 11):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Dict
 
-from .kernel import CancelScope
+from ..kernel import CancelScope
 
 if TYPE_CHECKING:
     from types import TracebackType

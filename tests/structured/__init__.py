@@ -1,0 +1,1 @@
+"""The tests of genlet.structured, a file for each law."""
