@@ -2,7 +2,7 @@
 
 # The floors; a room imports itself and those below it (tests/test_house.py checks that).
 #
-#   door      cli  __main__  demo
+#   door      cli/  __main__
 #   floor 5   green/                    one file per module of the standard library
 #   floor 4   greenpool  pools  dagpool  tpool                              | annex:
 #   floor 3   greenthread  hubs  timeout  event  semaphore  lock            | testing/

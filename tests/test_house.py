@@ -37,7 +37,7 @@ ROOMS: Dict[str, Tuple[str, str]] = {
     ),
     "testing": ("testing", "ground lint kernel runner coordination watch crews green net"),
     "face": ("", "ground lint kernel runner coordination crews net"),
-    "door": ("cli __main__ demo", "*"),
+    "door": ("cli __main__", "*"),
 }
 
 # The bare `yield` is the kernel's instruction.  Where else one stands: a hot path that has written a

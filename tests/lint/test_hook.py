@@ -534,7 +534,7 @@ USES = {
     "greenpool": use_greenpool,
     "structured.combinators": use_combinators,
     "structured.taskgroup": use_taskgroup,
-    "demo": use_demo,
+    "cli.echo": use_demo,
 }
 
 
@@ -545,7 +545,7 @@ RUNS = {
     "greenpool": 4,
     "structured.combinators": 4,
     "structured.taskgroup": 1,
-    "demo": 8,
+    "cli.echo": 8,
 }
 
 

@@ -1,32 +1,25 @@
-"""The demo, and the echo server that the README shows."""
+"""``genlet demo``: the echo server, its clients and the report."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from time import monotonic, sleep
-from typing import Generator, Iterator, List, Tuple
+from typing import List
 
 import pytest
 
-from genlet import Green, cli, demo
+from genlet import Green
+from genlet.cli import demo, echo
+from genlet.cli.main import main
 from genlet.green import socket as green
 from genlet.kernel import available_hubs
 
-from .test_cli import ROOT, environment, genlet
+from . import ROOT, environment, genlet
 
-CLIENTS = 1000
 SMALL = ["demo", "--connections", "20", "--messages", "5"]
-
-
-# ---- python3 -m genlet demo ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("hub", available_hubs())
@@ -34,7 +27,7 @@ def test_demo_on_every_hub_reports_what_it_did(
     hub: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The summary has a line for everything that was measured, and nothing is on stderr."""
-    assert cli.main([*SMALL, "--hub", hub]) == 0
+    assert main([*SMALL, "--hub", hub]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     time = r"[0-9.]+ ms"
@@ -59,7 +52,7 @@ def test_demo_message_longer_than_any_buffer_comes_back(
 ) -> None:
     """A message that does not fit between the two ends is sent while its echo is received."""
     size = ["--size", "3000000"]
-    assert cli.main(["demo", "--connections", "3", "--messages", "2", *size]) == 0
+    assert main(["demo", "--connections", "3", "--messages", "2", *size]) == 0
     assert "6 of 3,000,000 bytes" in capsys.readouterr().out
 
 
@@ -81,18 +74,21 @@ def closing(sock: green.socket) -> Green[None]:
 
 
 @pytest.mark.parametrize(
-    ("echo", "message"),
+    ("server", "message"),
     [
         (corrupting, "byte 3 of 64 came back as 0x"),
         (closing, "the connection ended after 32 of 64 bytes"),
     ],
 )
 def test_demo_byte_that_comes_back_wrong_ends_with_1(
-    echo: object, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: object,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A server that does not send back what it got makes the demo fail."""
-    monkeypatch.setattr(demo, "echo", echo)
-    assert cli.main(SMALL) == 1
+    monkeypatch.setattr(echo, "echo", server)
+    assert main(SMALL) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"genlet demo: failed: {message}")
@@ -101,7 +97,7 @@ def test_demo_byte_that_comes_back_wrong_ends_with_1(
 
 def test_demo_messages_differ() -> None:
     """Bytes that are delivered to the wrong greenthread, or twice, are noticed."""
-    plan = demo.Plan(100, 20, 64)
+    plan = echo.Plan(100, 20, 64)
     messages = [plan.message(number, count) for number in range(100) for count in range(21)]
     assert {len(message) for message in messages} == {64}
     assert len(set(messages)) > 2000
@@ -122,7 +118,7 @@ def test_demo_option_out_of_range_ends_with_2(
 ) -> None:
     """A value that makes no sense is named in the error."""
     with pytest.raises(SystemExit) as end:
-        cli.main(["demo", *words])
+        main(["demo", *words])
     assert end.value.code == 2
     err = capsys.readouterr().err
     assert words[0] in err
@@ -145,7 +141,7 @@ def test_demo_on_select_with_more_connections_than_fit_ends_with_2(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A number that was asked for is not lowered behind one's back."""
-    assert cli.main(["demo", "--hub", "select", "--connections", "600"]) == 2
+    assert main(["demo", "--hub", "select", "--connections", "600"]) == 2
     assert "not for 600: ask for fewer, or for another hub" in capsys.readouterr().err
 
 
@@ -217,99 +213,3 @@ def test_percentile_is_the_value_that_many_do_not_exceed() -> None:
     values = [float(value) for value in range(1, 101)]
     assert [demo.percentile(values, q) for q in (50, 90, 99, 100, 0)] == [50, 90, 99, 100, 1]
     assert demo.percentile([7.0], 99) == 7
-
-
-# ---- the README's echo server --------------------------------------------------------------------
-
-
-def readme_echo_server(port: int) -> str:
-    """Return the first program of the README, on *port*."""
-    program = (ROOT / "README.md").read_text("utf-8").partition("```python\n")[2]
-    program = program.partition("```")[0]
-    assert program.count("6000") == 1
-    return program.replace("6000", str(port))
-
-
-@contextmanager
-def echo_server(folder: Path) -> Generator[Tuple[str, int], None, None]:
-    """Run the README's echo server in a process of its own; yields its address."""
-    path = folder / "echo.py"
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            address: Tuple[str, int] = probe.getsockname()
-        path.write_text(readme_echo_server(address[1]), "utf-8")
-        with subprocess.Popen(
-            [sys.executable, str(path)], env=environment(), stderr=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stderr is not None
-            if listens(process, address):
-                try:
-                    yield address
-                finally:
-                    process.terminate()
-                assert process.stderr.read() == ""
-                return
-            # Somebody else has taken the port meanwhile: anything but that is a failure.
-            assert "Address already in use" in process.stderr.read()
-
-
-def listens(process: subprocess.Popen[str], address: Tuple[str, int]) -> bool:
-    """Wait until there is a server at *address*, and say whether *process* still runs."""
-    until = monotonic() + 60
-    while process.poll() is None:
-        try:
-            socket.create_connection(address).close()
-        except ConnectionRefusedError:
-            assert monotonic() < until, "the server does not listen"
-            sleep(0.02)
-        else:
-            return True
-    return False
-
-
-@pytest.fixture
-def many_descriptors() -> Iterator[None]:
-    """Let this process, and those it starts, open a thousand sockets."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    demo.make_room(CLIENTS)
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
-@pytest.mark.usefixtures("many_descriptors")
-def test_readme_echo_server_serves_a_thousand_clients(tmp_path: Path) -> None:
-    """The README's first program keeps a thousand connections apart."""
-    with echo_server(tmp_path) as address, ExitStack() as stack:
-        clients = [
-            stack.enter_context(socket.create_connection(address, timeout=60))
-            for _ in range(CLIENTS)
-        ]
-        for turn in range(3):
-            for number, sock in enumerate(clients):
-                sock.sendall(b"%d says %d" % (number, turn))
-            for number, sock in enumerate(clients):
-                wanted = b"%d says %d" % (number, turn)
-                assert sock.recv(len(wanted), socket.MSG_WAITALL) == wanted
-
-
-@pytest.mark.skipif(shutil.which("nc") is None, reason="there is no nc here")
-def test_readme_echo_server_talks_to_nc(tmp_path: Path) -> None:
-    """The README's first program can be tried with nc, as it says there."""
-    with (
-        echo_server(tmp_path) as (host, port),
-        subprocess.Popen(
-            ["nc", host, str(port)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-        ) as nc,
-    ):
-        assert nc.stdin is not None
-        assert nc.stdout is not None
-        for line in ("hello\n", "again\n"):
-            nc.stdin.write(line)
-            assert nc.stdout.readline() == line
-        nc.terminate()

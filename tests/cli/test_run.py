@@ -1,4 +1,4 @@
-"""The command line: what it takes, what it says, and the status it ends with."""
+"""``genlet run``: how it finds a program, runs it, and reports its end."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional
 
 import pytest
 
-from genlet import __version__, cli
 from genlet.kernel import available_hubs
 
-ROOT = Path(__file__).resolve().parent.parent
+from . import environment, genlet, write
+
 HUBS = available_hubs()
 
 HELLO = """
@@ -25,104 +24,6 @@ def main():
     yield from sleep(0)
     print("hello", *sys.argv[1:])
 """
-
-
-def genlet(
-    *arguments: str, cwd: Path = ROOT, options: Optional[List[str]] = None
-) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own."""
-    return subprocess.run(
-        [sys.executable, *(options or []), "-m", "genlet", *arguments],
-        cwd=cwd,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
-def environment() -> Dict[str, str]:
-    """Return an environment in which genlet is found from any folder, and nothing else is set."""
-    left_out = ("GENLET_HUB", "PYTHONSAFEPATH")
-    return {
-        **{name: value for name, value in os.environ.items() if name not in left_out},
-        "PYTHONPATH": str(ROOT),
-    }
-
-
-def write(folder: Path, text: str, name: str = "program.py") -> str:
-    """Write a file, and return its path."""
-    path = folder / name
-    path.write_text(text, "utf-8")
-    return str(path)
-
-
-# ---- the command line ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("words", [[], ["demo"], ["run"], ["hubs"], ["version"]])
-def test_help_is_there_for_every_command(
-    words: List[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """``--help`` explains a command and ends with 0."""
-    with pytest.raises(SystemExit) as end:
-        cli.main([*words, "--help"])
-    assert end.value.code == 0
-    assert capsys.readouterr().out.startswith("usage: genlet " + " ".join(words))
-
-
-@pytest.mark.parametrize("words", [[], ["fly"], ["run"], ["hubs", "--fast"]])
-def test_usage_wrong_ends_with_2(words: List[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """What cannot be parsed is explained on stderr, with status 2."""
-    with pytest.raises(SystemExit) as end:
-        cli.main(words)
-    assert end.value.code == 2
-    assert "error: " in capsys.readouterr().err
-
-
-def test_version_names_genlet_and_the_interpreter(capsys: pytest.CaptureFixture[str]) -> None:
-    """``version`` says all that a bug report needs."""
-    assert cli.main(["version"]) == 0
-    words = capsys.readouterr().out.split()
-    assert words[:2] == ["genlet", f"{__version__},"]
-    assert words[2] == {"cpython": "CPython", "pypy": "PyPy"}[sys.implementation.name]
-
-
-@pytest.mark.parametrize("hub", HUBS)
-def test_hubs_with_one_in_the_environment_marks_that(
-    hub: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """``hubs`` lists what the platform has, and marks what a run takes."""
-    monkeypatch.setenv("GENLET_HUB", hub)
-    assert cli.main(["hubs"]) == 0
-    expected = [f"* {name}" if name == hub else f"  {name}" for name in HUBS]
-    assert capsys.readouterr().out.splitlines() == expected
-
-
-def test_hubs_without_environment_marks_the_best(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Without GENLET_HUB a run takes the first hub of the list."""
-    monkeypatch.delenv("GENLET_HUB", raising=False)
-    assert cli.main(["hubs"]) == 0
-    assert capsys.readouterr().out.startswith(f"* {HUBS[0]}\n")
-
-
-@pytest.mark.parametrize("words", [["hubs"], ["demo"], ["run", "x.py"]])
-def test_hub_unknown_in_the_environment_ends_with_2(
-    words: List[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A wrong GENLET_HUB is a usage error that lists the right ones."""
-    monkeypatch.setenv("GENLET_HUB", "epol")
-    assert cli.main(words) == 2
-    assert capsys.readouterr().err == (
-        f"genlet {words[0]}: error: GENLET_HUB: there is no hub named 'epol'; this platform has"
-        f" {', '.join(HUBS)}\n"
-    )
-
-
-# ---- run -----------------------------------------------------------------------------------------
 
 
 def test_run_file_runs_its_main_with_its_arguments(tmp_path: Path) -> None:
@@ -306,10 +207,3 @@ def main():
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, "cleaned up\n", "")
-
-
-def test_command_needs_nothing_installed() -> None:
-    """From a bare clone, without site-packages and with every warning an error, it works."""
-    demo = ("demo", "--connections", "5", "--messages", "2")
-    done = genlet(*demo, options=["-S", "-W", "error", "-X", "dev"])
-    assert (done.returncode, done.stderr) == (0, "")
