@@ -216,6 +216,6 @@ def __dir__() -> list[str]:
 
 
 if _environ.get("GENLET_DEBUG"):
-    from .lint.hook import Watch as _Watch
+    from .watch import Watch as _Watch
 
     _Watch()  # for the life of the process

@@ -20,23 +20,24 @@ ROOMS: Dict[str, Tuple[str, str]] = {
     "ground": ("abc end errors _compat _version", ""),
     "pollers": ("kernel.pollers", "ground"),
     "lint": ("lint mypy_plugin", "ground"),
+    "watch": ("watch", "ground"),
     "kernel": ("kernel", "ground pollers"),
     "coordination": (
         "greenthread hubs timeout event semaphore lock condition barrier queue channel corolocal"
         " coroutines structured",
         "ground kernel",
     ),
-    "runner": ("runner", "ground kernel lint"),
-    "watch": ("ps tracing debug deadlock", "ground kernel"),
+    "runner": ("runner", "ground kernel watch"),
+    "debug": ("debug", "ground kernel"),
     "crews": ("greenpool pools dagpool tpool asyncio", "ground kernel coordination"),
     "green": ("green", "ground kernel coordination crews"),
     "net": ("net convenience patcher", "ground kernel coordination crews green"),
     "servers": (
         "httpd wsgi websocket db_pool backdoor",
-        "ground kernel coordination watch crews green net",
+        "ground kernel coordination debug crews green net",
     ),
-    "testing": ("testing", "ground lint kernel runner coordination watch crews green net"),
-    "face": ("", "ground lint kernel runner coordination crews net"),
+    "testing": ("testing", "ground watch kernel runner coordination crews green net"),
+    "face": ("", "ground watch kernel runner coordination crews net"),
     "door": ("cli __main__", "*"),
 }
 

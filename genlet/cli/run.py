@@ -95,7 +95,7 @@ def _load_file(path: str, arguments: List[str]) -> object:
     module.__file__ = path
     sys.modules[PROGRAM] = module
     if os.environ.get("GENLET_DEBUG"):
-        from ..lint.hook import to_code
+        from ..watch.forgotten import to_code
 
         code = to_code(source, path)
     else:

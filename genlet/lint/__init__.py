@@ -13,8 +13,6 @@
 #                stalling   calls that block; blocking: the table of them
 #   waivers    what is known to be wrong and meant
 #   findings   the codes; report: how they are told
-#
-# hook and monitor look at the same mistake while a program runs.
 
 from __future__ import annotations
 

@@ -1,18 +1,16 @@
-"""Reports dropped green calls of the whole process, imported already or not: CPython 3.12 and later.
+"""The monitor: reports dropped green calls of all modules, on CPython 3.12 and later.
 
-`genlet.lint.hook.Watch` turns it on.
+`genlet.watch.Watch` turns it on.
 """
 
-# Theory of operation
-# -------------------
-# Two events of sys.monitoring are looked at.  CALL comes before a call: if the value is popped at
-# once and the function called is a generator function, a generator is about to be lost.  PY_RETURN
-# comes as a function returns: if it returns a fresh generator, as one does that passes another's
-# call on, the caller's next instruction tells the same.
+# Two events of sys.monitoring are used.  CALL comes before a call: if the callee is a generator
+# function and the next instruction pops the value, the generator is lost.  PY_RETURN comes when a
+# function returns: if it returns a fresh generator of another function and the caller's next
+# instruction pops the value, the generator is lost too.
 #
-# A call site and a return are looked at once and then disabled, which makes them as fast as before;
-# so a site that first called something else is not looked at again.  A function that was seen to
-# return a generator stays watched.
+# Each call site and each return is checked once and then disabled, and from then on costs nothing.
+# So a call site that first called something else is not checked again.  Only a function that
+# returned a generator stays enabled.
 
 from __future__ import annotations
 
@@ -33,10 +31,11 @@ if sys.version_info >= (3, 12):
     events: Any = sys.monitoring.events
     DISABLE: object = sys.monitoring.DISABLE
 
-    # Of any type: checkers would make a generator of unknown types of whatever is compared with it.
+    # Of type Any: checkers would narrow a value that is compared with it to a generator of unknown
+    # types.
     GENERATOR: Any = GeneratorType
 
-    # 0, 1, 2 and 5 are set aside for debuggers, coverage, profilers and optimizers.
+    # The ids 0, 1, 2 and 5 are reserved for debuggers, coverage, profilers and optimizers.
     IDS = (4, 3)
     POP_TOP: int = opmap["POP_TOP"]
     CACHE: int = opmap["CACHE"]
@@ -47,10 +46,10 @@ if sys.version_info >= (3, 12):
     _monitor: Optional[Monitor] = None
 
     def start(report: Report) -> None:
-        """Look at every call from now on; as often as it is called, `stop` must be.
+        """Watch all calls from now on, until `stop` was called as often as this.
 
         Args:
-            report: Called with the text, the file, the line and the globals of each find.
+            report: Called with the message, the file, the line and the globals of each find.
         """
         global _users, _monitor
         _users += 1
@@ -77,19 +76,19 @@ if sys.version_info >= (3, 12):
             _monitor = None
 
     class Monitor:
-        """Holds one id of sys.monitoring."""
+        """The owner of one id of sys.monitoring."""
 
         def __init__(self, tool: int, report: Report) -> None:
             self._tool: int = tool
             self._report: Report = report
-            self._code: Optional[CodeType] = None  # the one looked at last, and its instructions
+            self._code: Optional[CodeType] = None  # the code checked last, and its instructions
             self._instructions: bytes = b""
             self._alone: Optional[int] = None
             sys.monitoring.use_tool_id(tool, "genlet")
             register = sys.monitoring.register_callback
             register(tool, events.PY_RETURN, self._calibrate)
             sys.monitoring.set_events(tool, events.PY_RETURN)
-            sys.monitoring.restart_events()  # what an earlier run has disabled
+            sys.monitoring.restart_events()  # those that an earlier monitor has disabled
             _pass_on()
             register(tool, events.PY_RETURN, self._returned)
             register(tool, events.CALL, self._called)
@@ -102,12 +101,12 @@ if sys.version_info >= (3, 12):
             sys.monitoring.free_tool_id(self._tool)
 
         def _calibrate(self, code: CodeType, offset: int, value: object) -> None:
-            """Learn how often a generator is referred to that only the returning function holds."""
+            """Store the reference count of a generator that only the returning function refers to."""
             if code is _pass_on.__code__:
                 self._alone = sys.getrefcount(value)
 
         def _called(self, code: CodeType, offset: int, fn: object, first: object) -> object:
-            # The callee first: it is rarely a generator function, and reading code is slow.
+            # The callee is checked first: it is rarely a generator function, and reading code is slow.
             function = fn if type(fn) is FunctionType else _function_of(fn)
             if (
                 function is not None
@@ -137,7 +136,7 @@ if sys.version_info >= (3, 12):
             return None
 
         def _pops(self, code: CodeType, offset: int) -> bool:
-            """Whether what the instruction at *offset* leaves is popped at once."""
+            """Whether the instruction after the one at *offset* pops its value."""
             if code is not self._code:
                 self._code, self._instructions = code, code.co_code
             instructions = self._instructions
@@ -162,7 +161,7 @@ if sys.version_info >= (3, 12):
         return _sample()
 
     def _own(frame: FrameType, value: object) -> int:
-        """Count the variables of *frame*, which is about to end, that refer to *value*."""
+        """Return how many variables of *frame*, which is returning, refer to *value*."""
         return sum(held is value for held in frame.f_locals.values())
 
     def _line(code: CodeType, offset: int) -> int:
@@ -185,9 +184,9 @@ if sys.version_info >= (3, 12):
             elif isinstance(fn, functools.partial):
                 fn = fn.func
             elif isinstance(fn, type):
-                return None  # an object is made
+                return None  # the call makes an object
             else:
-                fn = getattr(type(fn), "__call__", None)  # noqa: B004  it is looked at, not asked for
+                fn = getattr(type(fn), "__call__", None)  # noqa: B004  the function is needed, not whether there is one
                 if not isinstance(fn, FunctionType):
                     return None
         return fn

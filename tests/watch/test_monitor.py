@@ -10,8 +10,7 @@ import pytest
 
 import genlet
 from genlet import Green, checkpoint, green, sleep
-from genlet.lint import monitor
-from genlet.lint.hook import ForgottenYield
+from genlet.watch import ForgottenYield, monitor
 
 if sys.version_info < (3, 12):
     pytest.skip("there is no sys.monitoring before 3.12", allow_module_level=True)

@@ -20,15 +20,15 @@ import pytest
 import genlet
 from genlet import Green, checkpoint, sleep, spawn
 from genlet._compat import IS_PYPY
-from genlet.lint import hook
-from genlet.lint.hook import Find, ForgottenYield, Watch, is_installed, to_code
+from genlet.watch import Find, ForgottenYield, Watch, listeners
+from genlet.watch.forgotten import is_installed, to_code
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 pytestmark = pytest.mark.skipif(
     IS_PYPY and "GENLET_TEST_ALONE" not in os.environ,
-    reason="on PyPy the hook looks through the whole heap: test_hook_alone.py runs this by itself",
+    reason="on PyPy the hook looks through the whole heap: test_forgotten_alone.py runs this by itself",
 )
 
 
@@ -56,11 +56,11 @@ def finds_of(run: Callable[[], object]) -> List[Find]:
     found: List[Find] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ForgottenYield)
-        hook.listeners.append(found.append)
+        listeners.append(found.append)
         try:
             run()
         finally:
-            hook.listeners.remove(found.append)
+            listeners.remove(found.append)
     return found
 
 
@@ -440,7 +440,7 @@ def test_without_debug_nothing_of_it_is_loaded() -> None:
         "import sys, genlet\n"
         "def main():\n    yield from genlet.sleep(0)\n"
         "genlet.run(main)\n"
-        "assert not [name for name in sys.modules if name.startswith('genlet.lint')]\n"
+        "assert not [name for name in sys.modules if name.startswith(('genlet.lint', 'genlet.watch'))]\n"
         "assert 'ast' not in sys.modules\n"
     )
     env = {name: value for name, value in os.environ.items() if name != "GENLET_DEBUG"}
@@ -602,7 +602,7 @@ def finds_of_use(name: str, module: Any) -> List[Find]:
         with genlet.move_on_after(5):
             yield from USES[name](module)
 
-    hook.listeners.append(stop)
+    listeners.append(stop)
     try:
         genlet.Runner(excepthook=lambda *_: None, grace=0.1).run(use)
     except KeyboardInterrupt:
@@ -610,7 +610,7 @@ def finds_of_use(name: str, module: Any) -> List[Find]:
     except BaseException:
         pass  # whatever the broken module makes of it
     finally:
-        hook.listeners.remove(stop)
+        listeners.remove(stop)
     return found
 
 
