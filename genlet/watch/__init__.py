@@ -7,8 +7,8 @@
     with Watch():              # the modules that are imported from here on
         import myapp
 
-``GENLET_DEBUG=1`` watches for the life of the process, ``Runner(debug=True)`` for a run, and pytest's
-option ``--genlet-debug`` for the tests.
+``GENLET_DEBUG=1`` watches for the life of the process, ``Runner(debug=True)`` for a run, and the option
+``--genlet-debug`` of pytest for the tests.
 """
 
 # Two mechanisms look for the same mistake:

@@ -24,7 +24,7 @@ class Find(NamedTuple):
 
 
 listeners: List[Callable[[Find], object]] = []
-"""Called with every find, before the warning is given; an exception of theirs is raised at that line."""
+"""Called with every find before the warning is given; what one raises is raised at that line."""
 
 
 def report(message: str, filename: str, line: int, namespace: Dict[str, Any]) -> None:

@@ -104,7 +104,7 @@ class Watch(MetaPathFinder):
             monitor.start(report)
 
     def stop(self) -> None:
-        """Stop watching modules that are imported later, and report the traps that were not yielded."""
+        """Stop watching later imports, and report the traps that were never yielded."""
         sys.meta_path.remove(self)
         if sys.version_info >= (3, 12):
             from . import monitor

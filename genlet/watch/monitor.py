@@ -31,8 +31,7 @@ if sys.version_info >= (3, 12):
     events: Any = sys.monitoring.events
     DISABLE: object = sys.monitoring.DISABLE
 
-    # Of type Any: checkers would narrow a value that is compared with it to a generator of unknown
-    # types.
+    # Of type Any: else checkers narrow what is compared with it to a generator of unknown types.
     GENERATOR: Any = GeneratorType
 
     # The ids 0, 1, 2 and 5 are reserved for debuggers, coverage, profilers and optimizers.
@@ -186,7 +185,7 @@ if sys.version_info >= (3, 12):
             elif isinstance(fn, type):
                 return None  # the call makes an object
             else:
-                fn = getattr(type(fn), "__call__", None)  # noqa: B004  the function is needed, not whether there is one
+                fn = getattr(type(fn), "__call__", None)  # noqa: B004  to be looked at
                 if not isinstance(fn, FunctionType):
                     return None
         return fn

@@ -1,7 +1,7 @@
 """The probes: functions that the code of watched modules calls around expressions."""
 
-# A generator that was never started, and that nothing but the dropped value refers to, can never run:
-# that is reported.  A generator that is stored somewhere as well is not.  CPython's reference count
+# A generator that was never started, and that nothing but the dropped value refers to, can never
+# run: that is reported.  A generator that is stored somewhere as well is not.  CPython's reference count
 # tells whether there is another reference; on PyPy the referrers are searched.
 #
 # The bounds of the counts depend on how many names and arguments refer to the value inside a probe.
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PROBES", "report_unyielded"]
 
-# Of type Any: checkers would narrow a value that is compared with it to a generator of unknown types.
+# Of type Any: else checkers narrow what is compared with it to a generator of unknown types.
 GENERATOR: Any = GeneratorType
 
 
