@@ -9,7 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING, List, Optional
 
 from .._compat import IS_WINDOWS
-from ..kernel import Runner
+from ..runner import Runner
 from . import FAILED, UsageError, hubs, version
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Callable, List, Optional, cast
 
 from ..abc import Green
-from ..kernel import Runner
+from ..runner import Runner
 from . import FAILED, UsageError, hubs
 
 if TYPE_CHECKING:
