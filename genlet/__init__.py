@@ -1,23 +1,28 @@
 """genlet: eventlet rebuilt on plain generators."""
 
-# The floors; a room imports itself and those below it (tests/test_house.py checks that).
+# The rooms, each with the rooms below that it may import.
 #
-#   door      cli  __main__  demo
-#   floor 5   green/                    one file per module of the standard library
-#   floor 4   greenpool  pools  dagpool  tpool                              | annex:
-#   floor 3   greenthread  hubs  timeout  event  semaphore  lock            | testing/
-#             condition  barrier  queue  channel  corolocal                 | sees down,
-#             taskgroup  scopes  combinators  stopping                      | is seen by
-#   floor 2   kernel/                   start with its __init__: the tour   | none
-#   floor 1   kernel/pollers/           ints in, ints out
-#   ground    abc  errors  _compat  _version
+#   door          cli/  __main__  <- all
+#   testing       testing/  <- ground watch kernel coordination runner crews green net
+#   net           net/  convenience  patcher  <- ground kernel coordination crews green
+#   green         green/  <- ground kernel coordination crews
+#   crews         greenpool  pools  dagpool  tpool  <- ground kernel coordination
+#   runner        runner  <- ground watch kernel
+#   coordination  greenthread  hubs  timeout  event  semaphore  lock  condition  barrier  queue
+#                 channel  corolocal  coroutines  structured/  <- ground kernel
+#   kernel        kernel/  <- ground pollers
+#   watch         watch/  <- ground
+#   lint          lint/  mypy_plugin  <- ground
+#   pollers       kernel/pollers/  <- ground
+#   ground        abc  end  errors  _compat  _version
 #
-# From here to the loop: `run` below -> kernel/driver.py -> Scheduler.turns in kernel/scheduler.py.
+# From here to the loop: `run` in runner.py -> kernel/driver.py -> `turns` in kernel/scheduler.py.  A
+# tour of the kernel is in kernel/__init__.py.
 
 from __future__ import annotations
 
 from os import environ as _environ
-from typing import TYPE_CHECKING, Dict
+from typing import TYPE_CHECKING, Dict, List
 
 from ._version import __version__
 from .abc import Green, Op, Trap, green
@@ -61,10 +66,10 @@ from .kernel import (
 )
 from .runner import Runner, run
 
+# Importing these is left to `__getattr__`, so that importing genlet stays cheap.
 if TYPE_CHECKING:
     from .barrier import Barrier
     from .channel import Channel, Receiver, Sender
-    from .combinators import amap, as_completed, gather, race
     from .condition import Condition
     from .convenience import StopServe, connect, listen, serve, wrap_ssl
     from .corolocal import local
@@ -77,39 +82,36 @@ if TYPE_CHECKING:
     from .lock import Lock, RLock
     from .pools import Pool, TokenPool
     from .queue import LifoQueue, LightQueue, PriorityQueue, Queue
-    from .scopes import ScopedGroup, scoped
     from .semaphore import BoundedSemaphore, CappedSemaphore, Semaphore
-    from .stopping import Stopper
-    from .taskgroup import Ready, TaskGroup
+    from .structured.combinators import amap, as_completed, gather, race
+    from .structured.scoped import ScopedGroup, scoped
+    from .structured.stopping import Stopper
+    from .structured.taskgroup import Ready, TaskGroup
     from .timeout import is_timeout, with_timeout, wrap_is_timeout
 
-# Names that are looked up in their modules when they are first used, so that importing genlet stays
-# cheap.  The block above says the same to the checkers.
+# What follows is written by `python3 -m tests.test_house --write`: by module, the names that are
+# looked up there when they are first used.
 _LATE: Dict[str, str] = {
-    name: module
-    for module, names in {
-        "barrier": "Barrier",
-        "channel": "Channel Receiver Sender",
-        "combinators": "amap as_completed gather race",
-        "condition": "Condition",
-        "convenience": "StopServe connect listen serve wrap_ssl",
-        "corolocal": "local",
-        "coroutines": "awaitable drive",
-        "dagpool": "DAGPool",
-        "end": "END End",
-        "event": "Event",
-        "greenpool": "GreenPile GreenPool",
-        "hubs": "get_hub notify_close notify_opened",
-        "lock": "Lock RLock",
-        "pools": "Pool TokenPool",
-        "queue": "LifoQueue LightQueue PriorityQueue Queue",
-        "scopes": "ScopedGroup scoped",
-        "semaphore": "BoundedSemaphore CappedSemaphore Semaphore",
-        "stopping": "Stopper",
-        "taskgroup": "Ready TaskGroup",
-        "timeout": "is_timeout with_timeout wrap_is_timeout",
-    }.items()
-    for name in names.split()
+    "barrier": "Barrier",
+    "channel": "Channel Receiver Sender",
+    "condition": "Condition",
+    "convenience": "StopServe connect listen serve wrap_ssl",
+    "corolocal": "local",
+    "coroutines": "awaitable drive",
+    "dagpool": "DAGPool",
+    "end": "END End",
+    "event": "Event",
+    "greenpool": "GreenPile GreenPool",
+    "hubs": "get_hub notify_close notify_opened",
+    "lock": "Lock RLock",
+    "pools": "Pool TokenPool",
+    "queue": "LifoQueue LightQueue PriorityQueue Queue",
+    "semaphore": "BoundedSemaphore CappedSemaphore Semaphore",
+    "structured.combinators": "amap as_completed gather race",
+    "structured.scoped": "ScopedGroup scoped",
+    "structured.stopping": "Stopper",
+    "structured.taskgroup": "Ready TaskGroup",
+    "timeout": "is_timeout with_timeout wrap_is_timeout",
 }
 
 __all__ = [
@@ -201,21 +203,21 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    module = _LATE.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    for module, names in _LATE.items():
+        if name in names.split():
+            from importlib import import_module
 
-    value: object = getattr(import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
+            value: object = getattr(import_module(f"{__name__}.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATE})
+def __dir__() -> List[str]:
+    return sorted({*globals(), *__all__})
 
 
 if _environ.get("GENLET_DEBUG"):
-    from .lint.hook import Watch as _Watch
+    from .watch import Watch as _Watch
 
     _Watch()  # for the life of the process

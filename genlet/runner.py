@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .abc import Clock, Companion, Excepthook, Instrument, Poller, ReadyQueue
     from .kernel import AnyGreenThread
-    from .lint.hook import Watch
+    from .watch import Watch
 
     P = ParamSpec("P")
 
@@ -28,7 +28,7 @@ class Runner(PlainRunner):
             `genlet.kernel.Runner`.
         debug: Say on stderr where a block was left by children that still clean up, so that its
             owner is held back; and warn where a ``yield from`` was forgotten, for the time of the
-            run (see `genlet.lint.hook.Watch`).  None asks the variable ``GENLET_DEBUG``.
+            run (see `genlet.watch.Watch`).  None asks the variable ``GENLET_DEBUG``.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Debug:
 
     def start(self, kernel: Any, /) -> None:
         """Watch for forgotten calls, and have the kernel report barriers."""
-        from .lint.hook import Watch
+        from .watch import Watch
 
         kernel.debug = True
         self._watch = Watch()

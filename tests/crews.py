@@ -7,7 +7,7 @@ from math import inf
 import genlet
 from genlet.abc import Green
 from genlet.kernel import AnyGreenThread, Wait, Waiters
-from genlet.taskgroup import TaskGroup
+from genlet.structured.taskgroup import TaskGroup
 from tests.kernel import forever, outcome
 
 

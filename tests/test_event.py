@@ -14,7 +14,7 @@ from genlet.abc import Green
 from genlet.errors import WrongThread
 from genlet.event import Event
 from genlet.kernel import GreenThread
-from genlet.taskgroup import TaskGroup
+from genlet.structured.taskgroup import TaskGroup
 
 from .kernel import outcome, settle
 from .kernel.sweep import Aim, sweep

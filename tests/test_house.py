@@ -1,47 +1,68 @@
-"""The floor plan, checked: reads the sources with ast, and runs none of them."""
+"""The house rules, checked: reads the sources with ast, and runs none of them.
 
-# A room may import itself and the rooms on its line.  Imports under TYPE_CHECKING and inside
-# functions count as well: one made late, or for a type alone, still points upwards.  To move a room,
-# edit ROOMS in the commit that says why.
+::
+
+    python3 -m tests.test_house --write
+
+rewrites the parts of ``genlet/__init__.py`` that are made from `ROOMS` and from its imports: the floor
+plan, the table of the names that are looked up late, and ``__all__``.
+"""
+
+# To move a module, edit ROOMS in the commit that says why, and rewrite the floor plan.
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
-from typing import Dict, Iterator, List, Set, Tuple, Union
+from textwrap import wrap
+from typing import Dict, Iterator, List, Sequence, Set, Tuple, Union
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+FACE = ROOT / "genlet" / "__init__.py"
 
-# room: (its modules and packages, the rooms it may import)
+# room: (its modules and packages, the rooms it may import), from the ground up.  The modules of some
+# rooms are not written yet.
 ROOMS: Dict[str, Tuple[str, str]] = {
     "ground": ("abc end errors _compat _version", ""),
     "pollers": ("kernel.pollers", "ground"),
     "lint": ("lint mypy_plugin", "ground"),
+    "watch": ("watch", "ground"),
+    "migrate": ("migrate", "ground lint"),
     "kernel": ("kernel", "ground pollers"),
     "coordination": (
         "greenthread hubs timeout event semaphore lock condition barrier queue channel corolocal"
-        " taskgroup scopes stopping combinators coroutines",
+        " coroutines structured",
         "ground kernel",
     ),
-    "runner": ("runner", "ground kernel lint"),
-    "watch": ("ps tracing debug deadlock", "ground kernel"),
-    "crews": ("greenpool pools dagpool tpool asyncio", "ground kernel coordination"),
+    "runner": ("runner", "ground watch kernel"),
+    "debug": ("debug", "ground kernel"),
+    "crews": ("greenpool pools dagpool tpool", "ground kernel coordination"),
+    "hosts": ("interop asyncio pyodide eventlet", "ground kernel runner coordination crews"),
     "green": ("green", "ground kernel coordination crews"),
     "net": ("net convenience patcher", "ground kernel coordination crews green"),
     "servers": (
-        "httpd wsgi websocket db_pool backdoor",
-        "ground kernel coordination watch crews green net",
+        "http wsgi websocket asgi prefork gunicorn db db_pool backdoor",
+        "ground kernel runner coordination debug crews hosts green net",
     ),
-    "testing": ("testing", "ground lint kernel runner coordination watch crews green net"),
-    "face": ("", "ground lint kernel runner coordination crews net"),
-    "door": ("cli __main__ demo", "*"),
+    "testing": ("testing", "ground watch kernel runner coordination crews green net"),
+    "face": ("", "ground watch kernel runner coordination crews net"),
+    "door": ("cli __main__", "*"),
 }
 
-# The bare `yield` is the kernel's instruction.  Where else one stands: a hot path that has written a
-# trap out, {module: {function: how many}}.  The commit that adds one shows what it gains.
+# Two laws do not hold for these modules yet: _raw assigns to a suspension, and _dnspython imports
+# types of dns, which imports it.  To be deleted with the last of them.
+EXEMPT = ("genlet.green._raw", "genlet.green._dnspython")
+
+# The attributes that decide how a suspension ends, which only the kernel assigns.
+SUSPENSION = ("trap", "fault", "attention")
+
+# A bare `yield` suspends the greenthread, and stands in the kernel's traps only.  The exceptions are
+# hot paths that have a trap written out, {module: {function: how many}}.  The commit that adds one
+# shows what it gains.
 MAY_YIELD = {
     f"genlet.kernel.{name}" for name in ("traps", "waits", "fdwait", "descriptor", "scheduler")
 }
@@ -75,7 +96,8 @@ def room_of(module: str) -> str:
     return "face"
 
 
-def _under_type_checking(tree: ast.AST) -> Set[ast.AST]:
+def under_type_checking(tree: ast.AST) -> Set[ast.AST]:
+    """Return the nodes of *tree* that only checkers see."""
     return {
         inner
         for node in ast.walk(tree)
@@ -85,16 +107,16 @@ def _under_type_checking(tree: ast.AST) -> Set[ast.AST]:
     }
 
 
-def imports_of(module: str, *, types: bool = True) -> Iterator[Tuple[str, int]]:
-    """Give (module of genlet, line) for every import anywhere in *module*.
+def imports_of(module: str) -> Iterator[Tuple[str, int]]:
+    """Yield (module of genlet, line) for every import anywhere in *module*.
 
-    Args:
-        types: Count those under ``if TYPE_CHECKING:`` too.
+    Those inside functions and under ``if TYPE_CHECKING:`` count: a module that is imported late, or
+    for a type alone, is still one that must be understood first.
     """
+    skipped = under_type_checking(TREES[module]) if module in EXEMPT else set()
     package = module.split(".")
     if MODULES[module].name != "__init__.py":
         package.pop()
-    skipped: Set[ast.AST] = set() if types else _under_type_checking(TREES[module])
     for node in ast.walk(TREES[module]):
         names: List[str] = []
         if node in skipped:
@@ -114,7 +136,7 @@ def imports_of(module: str, *, types: bool = True) -> Iterator[Tuple[str, int]]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_room_imports_only_the_rooms_below_it(module: str) -> None:
-    """Imports go down, never up and never through a wall."""
+    """A module imports modules of its own room and of the rooms that its room may import."""
     room = room_of(module)
     allowed = {room, *ROOMS[room][1].split()}
     wrong = [
@@ -125,9 +147,21 @@ def test_a_room_imports_only_the_rooms_below_it(module: str) -> None:
     assert not wrong, f"{room} may import {sorted(allowed)}; in {MODULES[module]}: {wrong}"
 
 
+def test_a_room_may_import_only_the_rooms_before_it() -> None:
+    """ROOMS goes from the ground up: no room may import a later one."""
+    order = list(ROOMS)
+    wrong = [
+        f"{room} may import {name}"
+        for room, (_, below) in ROOMS.items()
+        for name in below.split()
+        if name != "*" and name not in order[: order.index(room)]
+    ]
+    assert wrong == []
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_an_upper_floor_sees_only_the_kernels_face(module: str) -> None:
-    """What the face of the kernel lacks, a user's own primitive would lack too."""
+    """A module above the kernel imports from genlet.kernel: a user's own primitive has no more."""
     if room_of(module) in ("kernel", "pollers"):
         return
     wrong = [
@@ -139,19 +173,41 @@ def test_an_upper_floor_sees_only_the_kernels_face(module: str) -> None:
 
 
 def test_imports_have_no_cycles() -> None:
-    """A module is imported before those that import it; what only types name does not count."""
+    """No module imports a module that imports it, for types neither."""
     done: Set[str] = set()
 
     def visit(module: str, path: List[str]) -> None:
         assert module not in path, " -> ".join([*path[path.index(module) :], module])
         if module not in done:
-            for name, _ in imports_of(module, types=False):
+            for name, _ in imports_of(module):
                 if name != module:
                     visit(name, [*path, module])
             done.add(module)
 
     for module in MODULES:
         visit(module, [])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_the_kernel_assigns_to_a_suspension(module: str) -> None:
+    """How a suspension ends is decided in the kernel: nothing else assigns those attributes."""
+    if room_of(module) == "kernel" or module in EXEMPT:
+        return
+    wrong = [
+        f"line {node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(TREES[module])
+        if isinstance(node, ast.Attribute)
+        and node.attr in SUSPENSION
+        and not isinstance(node.ctx, ast.Load)
+    ]
+    wrong += [
+        f"line {node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(TREES[module])
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("setattr", "object.__setattr__", "delattr")
+        and any(isinstance(arg, ast.Constant) and arg.value in SUSPENSION for arg in node.args)
+    ]
+    assert not wrong, f"{module}: call the kernel instead; {wrong}"
 
 
 def _functions(tree: ast.AST) -> Iterator[Function]:
@@ -174,13 +230,13 @@ def _own_yields(function: Function) -> int:
 
 
 def _iterates(function: Function) -> bool:
-    """Whether it is an ordinary generator, or a context manager: its annotation says so."""
+    """Whether *function* is annotated as an ordinary generator or as a context manager's."""
     return function.returns is not None and ast.unparse(function.returns).startswith("Iterator")
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - MAY_YIELD))
 def test_only_the_traps_yield(module: str) -> None:
-    """A bare ``yield`` suspends: everything but the kernel's traps says ``yield from``."""
+    """Only the kernel's traps have a bare ``yield``: all other code says ``yield from``."""
     found = {
         function.name: _own_yields(function)
         for function in _functions(TREES[module])
@@ -191,13 +247,13 @@ def test_only_the_traps_yield(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_opens_with_a_sentence(module: str) -> None:
-    """The first paragraph of a module says in one sentence what it is for."""
+    """The docstring of a module begins with one sentence that says what it is for."""
     doc = ast.get_docstring(TREES[module]) or ""
     assert doc.split("\n\n")[0].endswith("."), f"{module}: say in a sentence what it is for"
 
 
 def test_every_package_is_shipped() -> None:
-    """setuptools finds no package by itself here, for typing, tests and comparisons lie beside."""
+    """pyproject.toml lists every package: setuptools' discovery would also find typing and tests."""
     text = (ROOT / "pyproject.toml").read_text("utf-8")
     listed = text.partition("\npackages = ")[2].partition("]")[0] + "]"
     packages = {name for name, path in MODULES.items() if path.name == "__init__.py"}
@@ -205,14 +261,14 @@ def test_every_package_is_shipped() -> None:
 
 
 def test_every_folder_of_tests_is_a_package() -> None:
-    """Test files of one name in two folders must not be taken for one module."""
+    """Two test files of the same name in two folders are two modules."""
     folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
     assert not [folder for folder in folders if not (folder / "__init__.py").exists()]
 
 
 @pytest.mark.parametrize("folder", ["typing", "comparisons"])
 def test_a_loose_script_shadows_no_module(folder: str) -> None:
-    """A script's folder leads ``sys.path``: a file named like a module hides that module."""
+    """A script's folder is first in ``sys.path``: a file named like a module would hide it."""
     taken = set(getattr(sys, "stdlib_module_names", ())) | set(sys.builtin_module_names)
     taken |= {"genlet", "trio", "curio", "eventlet", "gevent", "anyio", "uvloop", "mypy", "pytest"}
     files = (ROOT / folder).rglob("*.py")
@@ -222,3 +278,94 @@ def test_a_loose_script_shadows_no_module(folder: str) -> None:
 def test_typing_is_no_package() -> None:
     """With an ``__init__.py``, ``typing/`` would be the ``typing`` of every script run from here."""
     assert not (ROOT / "typing" / "__init__.py").exists()
+
+
+# ---- the parts of genlet/__init__.py that are written from others --------------------------------
+
+
+def floor_plan() -> str:
+    """Return the comment that lists the rooms, the top one first."""
+    lines = ["# The rooms, each with the rooms below that it may import.", "#"]
+    built = [room for room in ROOMS if room_held(room)]
+    for room in reversed(built):
+        below = ROOMS[room][1].split()
+        wanted = " ".join(name for name in built if name in below) if "*" not in below else "all"
+        held = "  ".join(room_held(room))
+        lines += wrapped(f"#   {room:<13} ", f"{held}  <- {wanted}" if wanted else held)
+    return "\n".join(lines) + "\n"
+
+
+def room_held(room: str) -> List[str]:
+    """Return the modules of *room* that exist, packages with a slash."""
+    return [
+        name.replace(".", "/") + ("/" if MODULES[f"genlet.{name}"].stem == "__init__" else "")
+        for name in ROOMS[room][0].split()
+        if f"genlet.{name}" in MODULES
+    ]
+
+
+def wrapped(label: str, text: str) -> List[str]:
+    """Return the lines of a comment that begins with *label*; the following lines are indented."""
+    following = "#" + " " * (len(label) - 1)
+    return wrap(text, 99, initial_indent=label, subsequent_indent=following)
+
+
+def imported_names(body: Sequence[ast.stmt]) -> Dict[str, List[str]]:
+    """Return the names that the statements of *body* import from modules of genlet, by module."""
+    found: Dict[str, List[str]] = {}
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and node.level and node.module:
+            found.setdefault(node.module, []).extend(alias.name for alias in node.names)
+    return found
+
+
+def late_imports(tree: ast.Module) -> Dict[str, List[str]]:
+    """Return the names that only checkers see imported, by module."""
+    (block,) = (
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    return imported_names(block.body)
+
+
+def late_table(tree: ast.Module) -> str:
+    """Return the statement that assigns ``_LATE``."""
+    rows = [
+        f'    "{module}": "{" ".join(names)}",\n' for module, names in late_imports(tree).items()
+    ]
+    return f"_LATE: Dict[str, str] = {{\n{''.join(rows)}}}\n"
+
+
+def all_names(tree: ast.Module) -> str:
+    """Return the statement that assigns ``__all__``, in the formatter's order."""
+    found = [*imported_names(tree.body).values(), *late_imports(tree).values()]
+    names = {name for some in found for name in some}
+    ordered = sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    return "__all__ = [\n" + "".join(f'    "{name}",\n' for name in ordered) + "]\n"
+
+
+def rewritten(source: str) -> str:
+    """Return *source*, that of genlet/__init__.py, with the parts that are written from others."""
+    tree = ast.parse(source)
+    for pattern, text in [
+        (r"# The rooms.*\n(#.*\n)*?(?=#\n# From here)", floor_plan()),
+        (r"_LATE: .*\{\n( .*\n)*\}\n", late_table(tree)),
+        (r"__all__ = \[\n( .*\n)*\]\n", all_names(tree)),
+    ]:
+        before, count = re.subn(pattern, "\0", source)
+        assert count == 1, f"{FACE} must match {pattern!r} once; it does {count} times"
+        source = before.replace("\0", text)
+    return source
+
+
+def test_the_face_has_the_floor_plan_and_every_public_name() -> None:
+    """The plan in genlet/__init__.py is that of ROOMS; its lists of names are those it imports."""
+    source = FACE.read_text("utf-8")
+    assert source == rewritten(source), "run: python3 -m tests.test_house --write"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--write"]:
+        raise SystemExit("usage: python3 -m tests.test_house --write")
+    FACE.write_text(rewritten(FACE.read_text("utf-8")), "utf-8")

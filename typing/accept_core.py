@@ -47,7 +47,7 @@ from genlet import (
 )
 from genlet.green import socket as green_socket
 from genlet.kernel import POLLIN, POLLOUT, Wait, Waiters, wait_fd
-from genlet.taskgroup import Ready, TaskGroup
+from genlet.structured.taskgroup import Ready, TaskGroup
 
 T = TypeVar("T")
 

@@ -9,13 +9,13 @@ from typing import Callable, ContextManager, Iterator, List, Optional, Tuple, Un
 from typing_extensions import Self, assert_type
 
 from genlet.abc import Green, Op
-from genlet.combinators import Completions, amap, as_completed, gather, race
 from genlet.end import END, End
 from genlet.green.socket import socket
 from genlet.kernel import CancelScope, GreenThread, sleep
-from genlet.scopes import ScopedGroup, scoped
-from genlet.stopping import Stoppable, Stopper
-from genlet.taskgroup import Ready, TaskGroup
+from genlet.structured.combinators import Completions, amap, as_completed, gather, race
+from genlet.structured.scoped import ScopedGroup, scoped
+from genlet.structured.stopping import Stoppable, Stopper
+from genlet.structured.taskgroup import Ready, TaskGroup
 from genlet.testing import cancel_everywhere
 
 

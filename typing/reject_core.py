@@ -20,7 +20,7 @@ from genlet import (
     with_timeout,
 )
 from genlet.green.socket import socket
-from genlet.taskgroup import Ready, TaskGroup
+from genlet.structured.taskgroup import Ready, TaskGroup
 
 
 def number(a: int, *, c: float = 0.0) -> Green[int]:

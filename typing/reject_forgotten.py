@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from genlet import Green, GreenThread, green, kill, run, sleep, trampoline, with_timeout
 from genlet.green.socket import socket
-from genlet.taskgroup import TaskGroup
+from genlet.structured.taskgroup import TaskGroup
 
 
 def number(a: int) -> Green[int]:

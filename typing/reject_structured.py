@@ -6,12 +6,12 @@ from __future__ import annotations
 from typing import Tuple
 
 from genlet.abc import Green
-from genlet.combinators import amap, as_completed, gather, race
 from genlet.end import END
 from genlet.kernel import sleep
-from genlet.scopes import ScopedGroup, scoped
-from genlet.stopping import Stopper
-from genlet.taskgroup import TaskGroup
+from genlet.structured.combinators import amap, as_completed, gather, race
+from genlet.structured.scoped import ScopedGroup, scoped
+from genlet.structured.stopping import Stopper
+from genlet.structured.taskgroup import TaskGroup
 from genlet.testing import cancel_everywhere
 
 

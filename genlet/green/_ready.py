@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Callable, Mapping, Optional, Tuple, TypeVar, U
 
 from .._compat import EDGE, POLLIN, POLLOUT, POLLPRI
 from ..abc import Green, HasFileno, green
-from ..combinators import race
 from ..hubs import notify_close
 from ..kernel import checkpoint, move_on_after, sleep, wait_fd
+from ..structured.combinators import race
 
 if TYPE_CHECKING:
     from typing import Collection

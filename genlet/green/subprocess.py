@@ -57,7 +57,7 @@ if sys.platform == "win32":
 from ..abc import Green, green
 from ..errors import Unjoined
 from ..kernel import move_on_after, shielded
-from ..taskgroup import TaskGroup
+from ..structured.taskgroup import TaskGroup
 from . import io
 from ._children import until_ended
 from ._mirror import mirror

@@ -1,46 +1,35 @@
-"""The lint: finds green calls without ``yield from`` and their kin, by reading the source."""
+"""The lint: finds green calls without ``yield from`` and similar mistakes, by reading sources."""
 
-# From source to findings:
+# From the ground up; a file imports those above it.
 #
-#   checking   paths in, findings out
-#   project    which files, and what an imported name leads to
-#   names      what is bound in each scope: one pass over a tree
-#   shapes     what a value is, as far as is known
-#   colours    what an expression gives, and so which calls are green
-#   rules      what is wrong, by the nodes it may be wrong with; the rules themselves:
-#                undriven   green calls that nothing drives; place: what a rule may ask
-#                structure  how green functions are put together
-#                stalling   calls that block; blocking: the table of them
-#   waivers    what is known to be wrong and meant
-#   findings   the codes; report: how they are told
-#
-# hook and monitor look at the same mistake while a program runs.
+#   syntax      small questions about syntax trees
+#   model       the data: modules, scopes, what binds a name, and shapes: what a value is
+#   names       fills a scope: one pass over its tree
+#   shapes      merges shapes, and replaces type variables
+#   blocking    the table of calls that block
+#   What an expression gives, and so which calls are green:
+#     annotations  what an annotation says
+#     answers      what an expression gives and a function returns, remembered
+#     values       what names, attributes and elements stand for
+#     functions    how a function's result is found out
+#     expressions  how an expression's value is found out
+#   project     finds modules, and follows imported names to them
+#   findings    a finding, and the table of codes
+#   place       where a rule is, what it may ask, how it reports
+#   misuse      misuses that several rules report
+#   The rules, and the table of the nodes that each looks at:
+#     undriven    a green call that nothing drives
+#     flow        a green call that is assigned, and where its name leads
+#     arguments   an argument that the function called cannot use
+#     structure   how green functions are put together
+#     stalling    a call that blocks
+#     rules       the table
+#   waivers     comments that permit a finding
+#   checking    paths in, findings out
+#   report      formats of findings
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Dict
-
-if TYPE_CHECKING:
-    from .checking import check_paths, check_source
-    from .findings import CODES, Finding
-    from .report import FORMATS
+from .checking import check_paths, check_source
+from .findings import CODES, Finding
+from .report import FORMATS
 
 __all__ = ["CODES", "FORMATS", "Finding", "check_paths", "check_source"]
-
-# Looked up when first used: who only wants the hook does not load the rest.
-_LATE: Dict[str, str] = {
-    "CODES": "findings",
-    "FORMATS": "report",
-    "Finding": "findings",
-    "check_paths": "checking",
-    "check_source": "checking",
-}
-
-
-def __getattr__(name: str) -> object:
-    module = _LATE.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{module}"), name)

@@ -11,8 +11,8 @@ SOCKET = "a socket of genlet.green.socket: 'yield from sock.{last}(...)'"
 QUEUE = "genlet.Queue: 'yield from queue.{last}(...)'"
 LOCK = "genlet.{of}: 'yield from {low}.{last}(...)'"
 
-# By module: its names, a code, and what to write; {name} is the full name, {last} its last word,
-# {of} the class of a method.
+# (module or class, names, code, what to write); {name} is the full name, {last} its last part, {of}
+# the class of a method.
 _TABLE: Tuple[Tuple[str, str, str, str], ...] = (
     ("time", "sleep", "GL301", "yield from genlet.sleep(...)"),
     ("builtins", "input", "GL301", IN_A_THREAD),
@@ -113,7 +113,7 @@ BLOCKING: Dict[str, Tuple[str, str]] = {
     for name in names.split()
 }
 
-# What gives an object of another class than the call's own name says.
+# Calls that give an object of another class than their name says.
 CONSTRUCTORS: Dict[str, str] = {
     "socket.create_server": "socket.socket",
     "socket.create_connection": "socket.socket",
@@ -126,7 +126,7 @@ CONSTRUCTORS: Dict[str, str] = {
 
 
 def blocking(name: str) -> Optional[Tuple[str, str]]:
-    """Return the code, and what to write instead, if what has the full name *name* blocks."""
+    """Return the code and the advice if the function with the full name *name* blocks, else None."""
     found = BLOCKING.get(name)
     if found is None:
         return None

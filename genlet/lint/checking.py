@@ -1,4 +1,4 @@
-"""Checking files and texts."""
+"""Checks files and texts."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ def check_paths(
     ignore: Sequence[str] = (),
     guess: bool = False,
 ) -> List[Finding]:
-    """Check files, and all that is in folders.
+    """Check files, and the files in folders.
 
-    Modules that these import are read too, to know what is green, but are not checked.  Nothing is
-    imported.
+    The modules that these import are read too, to find out what is green, but are not checked.
+    Nothing is imported.
 
     Args:
-        select: Beginnings of codes: report only these; none means all.
-        ignore: Those that are not reported.  GL002, a file that cannot be parsed, always is.
-        guess: Report a dropped call also if only the name of the method says that it is green.
+        select: Beginnings of codes to report; none means all.
+        ignore: Beginnings of codes not to report.  GL002, a file that cannot be parsed, is always
+            reported.
+        guess: Report a dropped call also if only the name of its method says that it is green.
 
     Returns:
         The findings, in the order of the paths and lines.
@@ -39,7 +40,7 @@ def check_paths(
     added: List[Tuple[Path, str]] = []
     for path in walk([Path(path) for path in paths]):
         if path.suffix == ".pyi":
-            continue  # a declaration has nothing in it that could be wrong
+            continue  # a stub runs nothing
         try:
             source = read(path)
             project.add(path, parse(source, str(path)))
@@ -59,10 +60,10 @@ def check_source(
     project: Optional[Project] = None,
     guess: bool = False,
 ) -> List[Finding]:
-    """Check one text, as if it stood in *filename*, which need not exist.
+    """Check one text as the contents of *filename*, which need not exist.
 
     Args:
-        project: What else is known; its module of that name is replaced.
+        project: The other modules; its module of that name is replaced.
         guess: As for `check_paths`.
     """
     try:

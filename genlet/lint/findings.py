@@ -1,4 +1,4 @@
-"""What the lint finds: the findings and the table of their codes."""
+"""A finding, and the table of the codes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ __all__ = ["CODES", "Finding"]
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong, at one place.
+    """One mistake at one position.
 
     Attributes:
-        line, column: Of its first character, from 1.
-        first, last: The lines of its statement, on any of which a waiver may stand.
+        line, column: The position of its first character, from 1.
+        first, last: The first and the last line of its statement; a waiver may be on any of them.
     """
 
     path: str

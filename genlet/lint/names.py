@@ -1,38 +1,21 @@
-"""What the names of a module stand for: one pass over its tree, without running it."""
+"""Reads a scope: what binds each name, and the nodes that the rules look at, in one pass."""
 
-# A scope keeps, for every name bound in it, all that binds it.  What such a name is worth is asked
-# later (`colours`), and only of the names that matter: most modules of a library are never read to
-# the end.  The pass also puts aside the nodes that the rules look at, with the statement that each
-# stands in, so that the tree is walked once.
+# The tree is walked once.  The pass records every binding of a name, and the nodes that the rules
+# look at, each with its statement.  What a name stands for is found out later, and only for names
+# that matter: most functions of a library are never read.
 #
 # Comprehensions count as a part of the function around them.  Their variables may then seem to be
-# bound twice, which makes them unknown, and never wrong.
+# bound twice; such a name is unknown, so no finding is wrong for that.
 
 from __future__ import annotations
 
 import ast
-from pathlib import Path
-from typing import (
-    TYPE_CHECKING,
-    Callable,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Set,
-    Tuple,
-    Union,
-    cast,
-)
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union, cast
 
-if TYPE_CHECKING:
-    from .project import Project
-    from .shapes import Shape
+from .model import UNKNOWN, ClassInfo, FunctionInfo, Import, Note, Receiver, Scope, Value
+from .syntax import children, last_name, truth
 
-FunctionNode = Union[ast.FunctionDef, ast.AsyncFunctionDef]
+__all__ = ["read"]
 
 # What `Scope.nodes` collects.
 CHECKED = frozenset(
@@ -66,307 +49,44 @@ CHECKED = frozenset(
     }
 )
 
-
-# ``try`` statements; Python 3.11 has two kinds.
-TRIES: Tuple[type, ...] = tuple(
-    kind for kind in (ast.Try, cast("Optional[type]", getattr(ast, "TryStar", None))) if kind
-)
-
-
-class Value(NamedTuple):
-    """A name is what an expression gives."""
-
-    expr: ast.expr
-    way: str = "="  # or "for": one of its items; "with": what entering it gives
-    path: Tuple[int, ...] = ()  # which element of it, in an unpacking
-
-
-class Note(NamedTuple):
-    """A name is annotated."""
-
-    annotation: ast.expr
-
-
-class Import(NamedTuple):
-    """A name is imported: *name* from *module*, or the module itself."""
-
-    module: str
-    level: int
-    name: Optional[str]
-
-
-class Receiver(NamedTuple):
-    """The first parameter of a method."""
-
-    cls: ClassInfo
-    is_class: bool
-
-
-class Unknown(NamedTuple):
-    """A name is bound by something that tells nothing."""
-
-
-UNKNOWN = Unknown()
-
-
-class FunctionInfo:
-    """A ``def``, with the overloads that stand before it.
-
-    Attributes:
-        outer: The scope it stands in.
-        cls: The class it is a method of.
-        overloads: Its ``@overload`` declarations.
-        outcome: What a call of it gives, once that is settled.
-    """
-
-    __slots__ = ("_scope", "cls", "decorators", "node", "outcome", "outer", "overloads", "settled")
-
-    def __init__(self, node: FunctionNode, outer: Scope) -> None:
-        self.node: FunctionNode = node
-        self.outer: Scope = outer
-        self.cls: Optional[ClassInfo] = outer.cls if outer.kind == "class" else None
-        self.decorators: List[str] = [last_name(one) for one in node.decorator_list]
-        self.overloads: List[FunctionInfo] = []
-        self.outcome: Shape = None
-        self.settled: bool = False
-        self._scope: Optional[Scope] = None
-
-    @property
-    def scope(self) -> Scope:
-        """The names inside."""
-        if self._scope is None:
-            node = self.node
-            scope = self._scope = Scope("function", self.outer.module, self.outer, node)
-            scope.function = self
-            args = node.args
-            named = [*args.posonlyargs, *args.args]
-            bound = self.cls is not None and "staticmethod" not in self.decorators
-            for index, arg in enumerate(named):
-                if index == 0 and bound and arg.annotation is None and self.cls is not None:
-                    is_class = "classmethod" in self.decorators or node.name in CLASS_METHODS
-                    scope.bind(arg.arg, Receiver(self.cls, is_class))
-                else:
-                    _bind_parameter(scope, arg)
-            for arg in args.kwonlyargs:
-                _bind_parameter(scope, arg)
-            for rest in (args.vararg, args.kwarg):
-                if rest is not None:
-                    scope.bind(rest.arg, UNKNOWN)
-            _read(scope, node.body)
-        return self._scope
-
-    @property
-    def is_generator(self) -> bool:
-        """Whether a yield of its own makes it one."""
-        return bool(self.scope.yields or self.scope.drives)
-
-
+# Methods whose first parameter is the class, without a decorator that says so.
 CLASS_METHODS = ("__new__", "__init_subclass__", "__class_getitem__")
-
-
-class ClassInfo:
-    """A ``class``.
-
-    Attributes:
-        lineage: It and the classes it derives from, with what their type variables stand for.
-        attributes: What its methods assign to attributes of their first parameter, and in which
-            scope.
-    """
-
-    __slots__ = ("attributes", "lineage", "node", "outer", "scope")
-
-    def __init__(self, node: ast.ClassDef, outer: Scope) -> None:
-        self.node: ast.ClassDef = node
-        self.outer: Scope = outer
-        self.lineage: Optional[List[Tuple[ClassInfo, Dict[str, Shape]]]] = None
-        self.attributes: Optional[Dict[str, List[Tuple[Scope, Union[Value, Note]]]]] = None
-        self.scope: Scope = Scope("class", outer.module, outer, node)
-        self.scope.cls = self
-        _read(self.scope, node.body)
-
-    @property
-    def full_name(self) -> str:
-        """Its module and its name."""
-        return f"{self.outer.module.name}.{self.node.name}"
-
-
-Binding = Union[Value, Note, Import, Receiver, Unknown, FunctionInfo, ClassInfo]
-
-
-class Scope:
-    """The names of a module, a class, a function or a lambda.
-
-    Attributes:
-        names: What binds each.
-        foreign: Names declared global or nonlocal.
-        loads: Names that are read in it.
-        sets: Attributes that are assigned: (whose, attribute, what).
-        places: For every statement, by id, the block it stands in and its place there.
-        owners: For every block, by id, the statement it belongs to, unless that is the scope itself.
-        nodes: What the rules look at, with the statement it stands in.
-        functions, classes, lambdas: The scopes inside.
-        shapes: What names have turned out to be.
-    """
-
-    __slots__ = (
-        "classes",
-        "cls",
-        "drives",
-        "foreign",
-        "function",
-        "functions",
-        "kind",
-        "lambdas",
-        "loads",
-        "module",
-        "names",
-        "node",
-        "nodes",
-        "outer",
-        "owners",
-        "places",
-        "returns",
-        "sets",
-        "shapes",
-        "stars",
-        "yields",
-    )
-
-    def __init__(
-        self, kind: str, module: Module, outer: Optional[Scope], node: Optional[ast.AST]
-    ) -> None:
-        self.kind: str = kind
-        self.module: Module = module
-        self.outer: Optional[Scope] = outer
-        self.node: Optional[ast.AST] = node
-        self.cls: Optional[ClassInfo] = None
-        self.function: Optional[FunctionInfo] = None
-        self.names: Dict[str, List[Binding]] = {}
-        self.foreign: Set[str] = set()
-        self.loads: Set[str] = set()
-        self.stars: List[Import] = []
-        self.sets: List[Tuple[str, str, Union[Value, Note]]] = []
-        self.places: Dict[int, Tuple[Sequence[ast.stmt], int]] = {}
-        self.owners: Dict[int, ast.stmt] = {}
-        self.nodes: List[Tuple[ast.AST, ast.stmt]] = []
-        self.yields: List[ast.Yield] = []
-        self.drives: List[ast.YieldFrom] = []
-        self.returns: List[ast.Return] = []
-        self.functions: List[FunctionInfo] = []
-        self.classes: List[ClassInfo] = []
-        self.lambdas: Dict[int, Scope] = {}
-        self.shapes: Dict[str, Shape] = {}
-
-    def bind(self, name: str, binding: Binding) -> None:
-        """Note one thing that binds *name*."""
-        if name not in self.foreign:
-            self.names.setdefault(name, []).append(binding)
-
-    def inner(self) -> Iterator[Scope]:
-        """Give the scopes that stand in it."""
-        for function in self.functions:
-            yield function.scope
-        for cls in self.classes:
-            yield cls.scope
-        yield from self.lambdas.values()
-
-
-class Module:
-    """A module: its tree, and where it was found.
-
-    Attributes:
-        root: The folder that its absolute name starts from.
-        shapes, notes: What expressions and annotations in it have turned out to be, by their ids.
-        strings: Its annotations that are strings, parsed.
-    """
-
-    __slots__ = (
-        "_scope",
-        "is_package",
-        "name",
-        "notes",
-        "path",
-        "project",
-        "root",
-        "shapes",
-        "strings",
-        "tree",
-    )
-
-    def __init__(
-        self, name: str, path: Path, root: Path, tree: ast.Module, project: Project
-    ) -> None:
-        self.name: str = name
-        self.path: Path = path
-        self.root: Path = root
-        self.tree: ast.Module = tree
-        self.project: Project = project
-        self.is_package: bool = path.suffix != ".py" or path.name == "__init__.py"
-        self.shapes: Dict[int, Shape] = {}
-        self.notes: Dict[int, Shape] = {}
-        self.strings: Dict[str, Optional[ast.expr]] = {}
-        self._scope: Optional[Scope] = None
-
-    @property
-    def scope(self) -> Scope:
-        """Its names."""
-        if self._scope is None:
-            self._scope = Scope("module", self, None, self.tree)
-            _read(self._scope, self.tree.body)
-        return self._scope
-
-    def absolute(self, imported: Import) -> str:
-        """Return the full name of the module that *imported* names."""
-        if not imported.level:
-            return imported.module
-        package = self.name.split(".") if self.name else []
-        up = imported.level - 1 if self.is_package else imported.level
-        base = package[: max(len(package) - up, 0)]
-        return ".".join([*base, imported.module] if imported.module else base)
-
-
-def last_name(node: ast.expr) -> str:
-    """Return the last word of what *node* calls or names, "" if there is none."""
-    if isinstance(node, ast.Call):
-        node = node.func
-    if isinstance(node, ast.Subscript):
-        node = node.value
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def children(node: ast.AST) -> List[ast.AST]:
-    """Return the nodes right below *node*, in order."""
-    found: List[ast.AST] = []
-    for field in node._fields:
-        value: object = getattr(node, field, None)
-        if isinstance(value, ast.AST):
-            found.append(value)
-        elif isinstance(value, list):
-            found += [item for item in cast("List[object]", value) if isinstance(item, ast.AST)]
-    return found
-
-
-def truth(test: ast.expr) -> Optional[bool]:
-    """Return what *test* is to a checker, if that is known: constants and TYPE_CHECKING."""
-    if isinstance(test, ast.Constant):
-        return bool(test.value)
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        inner = truth(test.operand)
-        return None if inner is None else not inner
-    return True if last_name(test) == "TYPE_CHECKING" else None
-
-
-# ---- the pass ------------------------------------------------------------------------------------
 
 Work = List[Tuple[ast.AST, ast.stmt]]
 
 
-def _read(scope: Scope, body: Sequence[ast.stmt]) -> None:
+def read(scope: Scope) -> None:
+    """Fill *scope*, that of a module, a class or a function, from its body."""
+    body: Sequence[ast.stmt] = scope.module.tree.body
+    if scope.function is not None:
+        body = scope.function.node.body
+        _bind_parameters(scope, scope.function)
+    elif scope.cls is not None:
+        body = scope.cls.node.body
     work: Work = []
     _push_block(scope, body, work)
     _drain(scope, work)
+
+
+def _bind_parameters(scope: Scope, function: FunctionInfo) -> None:
+    args = function.node.args
+    named = [*args.posonlyargs, *args.args]
+    bound = function.cls is not None and "staticmethod" not in function.decorators
+    for index, arg in enumerate(named):
+        if index == 0 and bound and arg.annotation is None and function.cls is not None:
+            is_class = "classmethod" in function.decorators or function.node.name in CLASS_METHODS
+            scope.bind(arg.arg, Receiver(function.cls, is_class))
+        else:
+            _bind_parameter(scope, arg)
+    for arg in args.kwonlyargs:
+        _bind_parameter(scope, arg)
+    for rest in (args.vararg, args.kwarg):
+        if rest is not None:
+            scope.bind(rest.arg, UNKNOWN)
+
+
+def _bind_parameter(scope: Scope, arg: ast.arg) -> None:
+    scope.bind(arg.arg, UNKNOWN if arg.annotation is None else Note(arg.annotation))
 
 
 def _drain(scope: Scope, work: Work) -> None:
@@ -412,7 +132,7 @@ def _read_name(scope: Scope, node: ast.Name) -> None:
 
 
 def _bind_target(scope: Scope, target: ast.expr, value: Value, at: ast.stmt, work: Work) -> None:
-    """Bind what *target* names to *value*; what else is in it is read."""
+    """Bind the names in *target* to *value*, and read its other parts."""
     if isinstance(target, ast.Name):
         scope.bind(target.id, value)
     elif isinstance(target, (ast.Tuple, ast.List)):
@@ -420,7 +140,7 @@ def _bind_target(scope: Scope, target: ast.expr, value: Value, at: ast.stmt, wor
         for index, element in enumerate(target.elts):
             starred = starred or isinstance(element, ast.Starred)
             if starred:
-                _push(work, at, [element])  # its place from the left is not known
+                _push(work, at, [element])  # its index is not known
             else:
                 inner = Value(value.expr, value.way, (*value.path, index))
                 _bind_target(scope, element, inner, at, work)
@@ -428,10 +148,6 @@ def _bind_target(scope: Scope, target: ast.expr, value: Value, at: ast.stmt, wor
         if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
             scope.sets.append((target.value.id, target.attr, value))
         _push(work, at, [target])
-
-
-def _bind_parameter(scope: Scope, arg: ast.arg) -> None:
-    scope.bind(arg.arg, UNKNOWN if arg.annotation is None else Note(arg.annotation))
 
 
 def _read_assign(scope: Scope, node: ast.AST, at: ast.stmt, work: Work) -> None:
@@ -548,6 +264,7 @@ def _read_function(scope: Scope, node: ast.AST, at: ast.stmt, work: Work) -> Non
 def _read_class(scope: Scope, node: ast.AST, at: ast.stmt, work: Work) -> None:
     node = cast(ast.ClassDef, node)
     info = ClassInfo(node, scope)
+    read(info.scope)
     scope.classes.append(info)
     scope.bind(node.name, info)
     _push(work, at, [*node.decorator_list, *node.bases, *node.keywords])

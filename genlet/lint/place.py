@@ -6,25 +6,26 @@ import ast
 import builtins
 from typing import Dict, List, Optional, Set, cast
 
-from .colours import is_closed, lineage, shape_of
+from .annotations import is_closed, lineage
+from .answers import shape_of
 from .findings import Finding
-from .names import Scope, last_name
-from .shapes import BUILTIN, Instance, Items, Made, Nothing, Shape, Undriven
+from .model import Instance, Items, Made, Nothing, Scope, Shape, Undriven
+from .syntax import last_name
 
 __all__ = ["Place", "driven", "refuses", "short", "words"]
 
-# Blocks of a test in which something is expected to raise.
+# Context managers of tests whose block must raise.
 RAISES = frozenset({"raises", "assertRaises", "assertRaisesRegex"})
 
 
 class Place:
-    """Where the rules are: a scope, and the statement in it.
+    """The scope and the statement that the rules look at.
 
     Attributes:
-        carriers: Names that surely hold an undriven call where they stand, by node: the name of the
-            call, for the message.
-        unsure: Those of which it is not sure that they hold it.
-        guess: Whether a call may be taken for green by the name of its method.
+        carriers: By the id of a node, a name that holds an undriven call: the text of the call, for
+            messages.
+        unsure: The ids of those nodes that may hold another value.
+        guess: Whether a call counts as green if only the name of its method says so.
     """
 
     def __init__(self, scope: Scope, findings: List[Finding], path: str, guess: bool) -> None:
@@ -41,7 +42,7 @@ class Place:
         return shape_of(expr, self.scope)
 
     def undriven(self, expr: ast.expr) -> Optional[str]:
-        """Return how to call *expr* in a message if it surely is a green call, else None."""
+        """Return the text of *expr* for a message if it certainly is a green call, else None."""
         if isinstance(expr, ast.NamedExpr):
             expr = expr.value
         if isinstance(expr, ast.Name):
@@ -53,7 +54,7 @@ class Place:
         return None
 
     def expects_error(self) -> bool:
-        """Whether the statement is in a block that a test expects to raise."""
+        """Whether the statement is in a block of a test that must raise."""
         scope, statement = self.scope, self.statement
         while id(statement) in scope.places:
             owner = scope.owners.get(id(scope.places[id(statement)][0]))
@@ -71,7 +72,7 @@ class Place:
         statement = self.statement
         first, last = statement.lineno, statement.end_lineno or statement.lineno
         body: object = getattr(statement, "body", None)
-        if isinstance(body, list) and body:  # a compound one: only what stands before its block
+        if isinstance(body, list) and body:  # a compound statement: only its head
             last = max(first, cast("List[ast.stmt]", body)[0].lineno - 1)
         line: int = getattr(node, "lineno", first)
         column: int = getattr(node, "col_offset", 0)
@@ -82,14 +83,14 @@ class Place:
 
 
 def words(call: ast.expr) -> str:
-    """Return the call as a reader knows it: what is called, without the arguments."""
+    """Return the source of *call* without its arguments."""
     if not isinstance(call, ast.Call):
         return short(call)
     return f"{short(call.func)}({'...' if call.args or call.keywords else ''})"
 
 
 def short(node: ast.expr) -> str:
-    """Return the source of *node*, cut in the middle."""
+    """Return the source of *node*, shortened in the middle."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
@@ -100,12 +101,12 @@ def short(node: ast.expr) -> str:
 
 
 def driven(name: str) -> str:
-    """Say how to get at the result."""
+    """Return the advice to drive the call *name*."""
     return f"write '(yield from {name})'"
 
 
 def refuses(wanted: Shape) -> bool:
-    """Whether what is declared as *wanted* surely cannot be a generator."""
+    """Whether a value that is declared as *wanted* certainly is no generator."""
     if isinstance(wanted, Made):
         return wanted.name in REFUSING
     if isinstance(wanted, Items):
@@ -119,9 +120,9 @@ def refuses(wanted: Shape) -> bool:
     return isinstance(wanted, Nothing)
 
 
-# The classes of the language: a generator is an object, and none of the others.
+# The builtin classes that a generator is no instance of.
 REFUSING = frozenset(
-    BUILTIN + name
+    f"builtins.{name}"
     for name, value in vars(builtins).items()
     if isinstance(value, type) and value is not object
 )

@@ -1,4 +1,4 @@
-"""The modules that are looked at: where they are, and what an imported name leads to."""
+"""The modules of a project: finds and reads them, and follows imported names."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ import tokenize
 import warnings
 from functools import cache
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-from .names import FunctionInfo, Import, Module, Scope
+from .expressions import value_of
+from .functions import result_of
+from .model import Elsewhere, FunctionInfo, Import, Module, Named, Scope, Shape, Symbol
+from .names import read as read_names
 
 __all__ = ["Broken", "Project", "parse", "read", "walk"]
 
 SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
 
-LONGEST_IMPORT = 20  # modules that one name is followed through; more is a ring
+LONGEST_IMPORT = 20  # modules that one name is followed through; more is an import cycle
 
 
 class Broken(Exception):
-    """A file that is no Python: where, and why."""
+    """A file that cannot be parsed: the position and the reason."""
 
     def __init__(self, line: int, column: int, why: str) -> None:
         super().__init__(why)
@@ -33,8 +36,8 @@ def read(path: Path) -> str:
     """Return the text of a source file, in the encoding that it declares.
 
     Raises:
-        Broken: It is not in that encoding, or there is no such encoding.
-        OSError: It cannot be read.
+        Broken: The text is not in that encoding, or the encoding is unknown.
+        OSError: The file cannot be read.
     """
     try:
         with tokenize.open(str(path)) as file:
@@ -51,7 +54,7 @@ def parse(source: str, filename: str) -> ast.Module:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the style of the code, for its author
+            warnings.simplefilter("ignore")  # they are about style, and for the author
             return ast.parse(source, filename)
     except SyntaxError as exc:
         raise Broken(exc.lineno or 1, exc.offset or 1, exc.msg) from None
@@ -60,9 +63,9 @@ def parse(source: str, filename: str) -> ast.Module:
 
 
 def walk(paths: Sequence[Path]) -> Iterator[Path]:
-    """Give the files of *paths*: a file as it is, of a folder what is below it and not hidden.
+    """Yield the files of *paths*; for a folder, the ``.py`` files below it that are not hidden.
 
-    Folders of installed packages and of caches are passed over, stubs too.
+    Folders of caches, of builds and of installed packages are skipped.
     """
     seen: Set[Path] = set()
     for path in paths:
@@ -88,7 +91,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def located(path: Path) -> Tuple[str, Path]:
-    """Return the full name of the module in *path*, and the folder that name starts from."""
+    """Return the full name of the module in *path*, and the folder its name starts from."""
     path = path.absolute()
     folder = path.parent
     parts = [] if path.name == "__init__.py" else [path.stem]
@@ -96,22 +99,6 @@ def located(path: Path) -> Tuple[str, Path]:
         parts.insert(0, folder.name)
         folder = folder.parent
     return ".".join(parts), folder
-
-
-class Named(NamedTuple):
-    """A name, in the scope that binds it."""
-
-    scope: Scope
-    name: str
-
-
-class Elsewhere(NamedTuple):
-    """A name of something that is not read."""
-
-    name: str
-
-
-Symbol = Union[Named, Module, Elsewhere]
 
 
 class Project:
@@ -124,7 +111,7 @@ class Project:
         self._methods: Optional[Dict[str, List[FunctionInfo]]] = None
 
     def add(self, path: Path, tree: ast.Module) -> Module:
-        """Take a module in, whose tree is known."""
+        """Add the module in *path*, with its tree."""
         name, root = located(path)
         module = Module(name, path.absolute(), root, tree, self)
         self._modules[module.path] = module
@@ -135,7 +122,7 @@ class Project:
     def module(self, path: Path) -> Module:
         """Return the module that was added for *path*."""
         module = self._modules[path.absolute()]
-        assert module is not None, "only what was found missing is None"
+        assert module is not None, "it was added, so it was not found missing"
         return module
 
     def methods_named(self, name: str) -> List[FunctionInfo]:
@@ -149,7 +136,7 @@ class Project:
         return self._methods.get(name, [])
 
     def find(self, name: str, root: Path) -> Optional[Module]:
-        """Return the module *name* as those see it whose names start from *root*."""
+        """Return the module *name* as seen by the modules whose names start from *root*."""
         key = (root, name)
         if key not in self._found:
             self._found[key] = self._find(name, root)
@@ -180,14 +167,23 @@ class Project:
                 try:
                     module = Module(name, path, root, parse(read(path), str(path)), self)
                 except (Broken, OSError):
-                    pass  # it is not what is being checked
+                    pass  # an imported module need not be right
             self._modules[path] = module
         return self._modules[path]
 
-    # ---- names ----
+    # ---- what modules ask ----
+
+    def read(self, scope: Scope) -> None:
+        read_names(scope)
+
+    def value_of(self, expr: ast.expr, scope: Scope) -> Shape:
+        return value_of(expr, scope)
+
+    def result_of(self, function: FunctionInfo) -> Shape:
+        return result_of(function)
 
     def lookup(self, scope: Scope, name: str) -> Symbol:
-        """Return what *name* leads to in *scope*, imports followed."""
+        """Return what *name* leads to in *scope*, with imports followed."""
         inside: Optional[Scope] = scope
         while inside is not None:
             if name in inside.names and (inside.kind != "class" or inside is scope):
@@ -219,7 +215,7 @@ class Project:
         if not isinstance(imported, Import) or depth > LONGEST_IMPORT:
             return named
         if any(isinstance(one, Import) and one != imported for one in bindings):
-            return named  # one of several: not known which
+            return named  # several imports bind it: not known which
         module = named.scope.module
         stem = module.absolute(imported)
         source = module.project.find(stem, module.root)
@@ -246,5 +242,5 @@ LIBRARY = Path(__file__).absolute().parents[2]
 
 @cache
 def library() -> Project:
-    """Return genlet's own modules: they are the same for all that is checked in a process."""
+    """Return genlet's own modules, which all projects of a process share."""
     return Project()

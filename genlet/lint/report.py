@@ -1,4 +1,4 @@
-"""How findings are told: to people, to programs, to GitHub."""
+"""Formats of findings: text for people, JSON, annotations for GitHub."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["FORMATS"]
 
 
 def text(findings: Sequence[Finding]) -> str:
-    """``path:line:column: code message``, a line for each."""
+    """Return ``path:line:column: code message``, a line for each finding."""
     return "".join(
         f"{one.path}:{one.line}:{one.column}: {one.code} {one.message}\n" for one in findings
     )
 
 
 def json(findings: Sequence[Finding]) -> str:
-    """A list of objects with path, line, column, code and message."""
+    """Return a JSON list of objects with path, line, column, code and message."""
     from json import dumps
 
     keys = ("path", "line", "column", "code", "message")
@@ -26,7 +26,7 @@ def json(findings: Sequence[Finding]) -> str:
 
 
 def github(findings: Sequence[Finding]) -> str:
-    """Workflow commands, which GitHub shows beside the lines."""
+    """Return workflow commands, which GitHub shows beside the lines."""
     return "".join(
         f"::error file={_property(one.path)},line={one.line},col={one.column},title={one.code}"
         f"::{_data(one.message)}\n"

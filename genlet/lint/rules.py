@@ -1,16 +1,15 @@
-"""The rules, by the nodes they look at, and the walk that asks them."""
+"""The table of the rules, by the nodes they look at, and the walk that calls them."""
 
-# A rule looks at one node and reports what is surely wrong with it; what it is not sure of it passes
-# over in silence.
+# A rule looks at one node and reports only what is certainly wrong.
 
 from __future__ import annotations
 
 import ast
 from typing import Callable, Dict, List, Sequence, Set, Tuple, Type, cast
 
-from . import stalling, structure, undriven
+from . import arguments, flow, stalling, structure, undriven
 from .findings import Finding
-from .names import Module, Scope
+from .model import Module, Scope
 from .place import Place
 
 __all__ = ["check"]
@@ -21,15 +20,17 @@ Rule = Callable[[Place, ast.AST], None]
 def _rules(table: Sequence[Tuple[Type[ast.AST], object]]) -> Dict[type, List[Rule]]:
     found: Dict[type, List[Rule]] = {}
     for kind, rule in table:
-        found.setdefault(kind, []).append(cast(Rule, rule))  # each takes a node of its kind
+        found.setdefault(kind, []).append(
+            cast(Rule, rule)
+        )  # each rule takes the node class of its row
     return found
 
 
 RULES: Dict[type, List[Rule]] = _rules(
     [
         (ast.Expr, undriven.dropped),
-        (ast.Assign, undriven.assigned),
-        (ast.AnnAssign, undriven.assigned),
+        (ast.Assign, flow.assigned),
+        (ast.AnnAssign, flow.assigned),
         (ast.Assign, undriven.stored),
         (ast.AnnAssign, undriven.stored),
         (ast.AugAssign, undriven.stored),
@@ -51,7 +52,7 @@ RULES: Dict[type, List[Rule]] = _rules(
         (ast.FormattedValue, undriven.formatted),
         (ast.With, undriven.entered),
         (ast.Await, undriven.awaited),
-        (ast.Call, undriven.passed),
+        (ast.Call, arguments.passed),
         (ast.Call, stalling.blocks),
         (ast.YieldFrom, structure.drove),
     ]
@@ -59,7 +60,7 @@ RULES: Dict[type, List[Rule]] = _rules(
 
 
 def check(module: Module, path: str, guess: bool) -> List[Finding]:
-    """Return what is wrong in *module*, in the order of its lines."""
+    """Return the findings in *module*, in the order of lines."""
     findings: List[Finding] = []
     _check_scope(module.scope, findings, path, guess, {})
     found: Set[Finding] = set(findings)

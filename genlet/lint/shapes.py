@@ -1,165 +1,28 @@
-"""What a value is, as far as the lint knows; None everywhere means that it does not know."""
+"""Operations on shapes: merging, and type variables."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Dict, List, Optional, Tuple, Union
+from typing import Dict, List, Tuple
 
-if TYPE_CHECKING:
-    from .names import ClassInfo, FunctionInfo, Module, Scope
-
-
-@dataclass
-class Undriven:
-    """A green call, which gives *result* when it is driven.
-
-    Attributes:
-        sure: False for a generator of which it is not known what it yields.
-        marked: Whether ``async def`` code may await it; None if that is not known.
-    """
-
-    result: Shape = None
-    sure: bool = True
-    marked: Optional[bool] = None
-
-
-@dataclass
-class Instance:
-    """An object of a class that was read, with what its type variables stand for."""
-
-    cls: ClassInfo
-    args: Tuple[Shape, ...] = ()
-
-
-@dataclass
-class ClassObject:
-    """Such a class itself."""
-
-    cls: ClassInfo
-    args: Tuple[Shape, ...] = ()
-
-
-@dataclass
-class Parent:
-    """What ``super()`` gives."""
-
-    cls: ClassInfo
-
-
-@dataclass
-class Function:
-    """A function that was read.
-
-    Attributes:
-        bound: How many of its parameters are taken already: 1 for a bound method.
-        env: What the type variables of its class stand for.
-    """
-
-    info: FunctionInfo
-    bound: int
-    env: Dict[str, Shape]
-
-
-@dataclass
-class Returning:
-    """Any callable that gives *result*."""
-
-    result: Shape
-
-
-@dataclass
-class Items:
-    """A container or an iterator of the standard library.
-
-    Attributes:
-        kind: "tuple", "list", "dict", "set", "deque" for that very type; "manager" for a context
-            manager of its one element; "" for anything else that can be iterated.
-        elements: One for each place of a tuple; key and value of a dict; else one for all.
-    """
-
-    kind: str
-    elements: Tuple[Shape, ...]
-
-
-@dataclass
-class Variable:
-    """A type variable."""
-
-    name: str
-
-
-@dataclass
-class External:
-    """Something of a module that is not read, by its full name."""
-
-    name: str
-
-
-@dataclass
-class Made:
-    """What calling such a thing gives, or an object of such a class."""
-
-    name: str
-
-
-@dataclass
-class ModuleObject:
-    """A module."""
-
-    module: Module
-
-
-@dataclass
-class Lambda:
-    """A lambda; its body is the node of its scope."""
-
-    scope: Scope
-
-
-@dataclass
-class Nothing:
-    """None itself."""
-
-
-@dataclass
-class Pending:
-    """It is being found out."""
-
-
-@dataclass
-class Either:
-    """One of several objects, or of several methods."""
-
-    shapes: List[Union[Instance, Function]]
-
-
-NOTHING = Nothing()
-PENDING = Pending()
-
-Shape = Union[
-    None,
-    Undriven,
-    Instance,
+from .model import (
+    NOTHING,
     ClassObject,
-    Parent,
-    Function,
-    Returning,
-    Items,
-    Variable,
-    External,
-    Made,
-    ModuleObject,
-    Lambda,
-    Nothing,
     Either,
-    Pending,
-]
+    Function,
+    Instance,
+    Items,
+    Nothing,
+    Returning,
+    Shape,
+    Undriven,
+    Variable,
+)
 
-BUILTIN = "builtins."
+__all__ = ["one_of", "substitute", "unify", "variables"]
 
 
 def one_of(shapes: List[Shape]) -> Shape:
-    """Return what a value is that may be any of *shapes*, None itself left aside."""
+    """Return the shape of a value that may be any of *shapes*; the value None is ignored."""
     rest = [shape for shape in shapes if not isinstance(shape, Nothing) and not _is_end(shape)]
     if not rest:
         return NOTHING if shapes else None
@@ -173,7 +36,7 @@ def one_of(shapes: List[Shape]) -> Shape:
 
 
 def _is_end(shape: Shape) -> bool:
-    """Whether it is the end of a source, which every loop over one looks for."""
+    """Whether it is END, which every loop over a source tests for."""
     return isinstance(shape, Instance) and shape.cls.full_name == "genlet.end.End"
 
 

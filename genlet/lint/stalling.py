@@ -1,15 +1,15 @@
-"""Rules: calls in green functions that stop every greenthread of the run, GL301 to GL306."""
+"""Rules: calls in green functions that block every greenthread of the run, GL301 to GL306."""
 
 from __future__ import annotations
 
 import ast
 from typing import Dict, cast
 
+from .answers import returned, shape_of
 from .blocking import blocking
-from .colours import returned, shape_of
-from .names import Module, Scope, last_name
+from .model import External, Module, Scope, Undriven
 from .place import Place, words
-from .shapes import External, Undriven
+from .syntax import last_name
 
 
 def is_green(scope: Scope) -> bool:
@@ -24,7 +24,7 @@ def is_green(scope: Scope) -> bool:
 
 
 def blocks(place: Place, node: ast.Call) -> None:
-    """GL301 to GL306: a call in green code that stops every greenthread."""
+    """GL301 to GL306: a call in green code that blocks every greenthread."""
     function = place.shape(node.func)
     if not isinstance(function, External):
         return
@@ -32,7 +32,7 @@ def blocks(place: Place, node: ast.Call) -> None:
     if found is None or not is_green(place.scope) or _is_at_once(node, function.name):
         return
     if place.scope.module.name.startswith("genlet.green."):
-        return  # where blocking calls are made green
+        return  # these modules make blocking calls green
     code, instead = found
     if function.name.startswith("socket.socket.") and _is_nonblocking(place.scope.module):
         return
@@ -45,7 +45,7 @@ def blocks(place: Place, node: ast.Call) -> None:
     )
 
 
-# By method: which positional argument is the timeout, or says whether to block.
+# By method: the index of the argument that is the timeout, or says whether to block.
 TIMEOUTS: Dict[str, int] = {
     **dict.fromkeys(("acquire", "get", "wait", "join", "poll"), 0),
     **dict.fromkeys(("put", "sigtimedwait"), 1),
@@ -55,7 +55,7 @@ TIMEOUTS: Dict[str, int] = {
 
 
 def _is_at_once(node: ast.Call, name: str) -> bool:
-    """Whether its arguments say that it is not to wait."""
+    """Whether the arguments of the call say that it must not wait."""
     for one in node.keywords:
         if one.arg in ("block", "blocking", "timeout") and _is_false(one.value):
             return True
@@ -67,12 +67,12 @@ def _is_at_once(node: ast.Call, name: str) -> bool:
 
 
 def _is_false(arg: ast.expr) -> bool:
-    """Whether it is 0 or False."""
+    """Whether the argument is 0 or False."""
     return isinstance(arg, ast.Constant) and arg.value is not None and not arg.value
 
 
 def _is_nonblocking(module: Module) -> bool:
-    """Whether the module sets sockets to not block: it then knows what it does."""
+    """Whether the module makes sockets non-blocking."""
     for node in ast.walk(module.tree):
         told = isinstance(node, ast.Call) and last_name(node) in ("setblocking", "settimeout")
         if told and _is_false(next(iter(cast(ast.Call, node).args), ast.Constant(None))):

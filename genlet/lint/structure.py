@@ -1,18 +1,20 @@
-"""Rules: how green functions are put together, and what they do when they are interrupted."""
+"""Rules: the structure of green functions, and how they handle interruptions, GL203 to GL213."""
 
 from __future__ import annotations
 
 import ast
 from typing import Iterator, List, Optional, Sequence, cast
 
-from .colours import annotated, member, shape_of
-from .names import TRIES, FunctionInfo, children, last_name
+from .annotations import annotated
+from .answers import shape_of
+from .model import Function, FunctionInfo, Instance, Made, Nothing, Shape, Undriven, Variable
 from .place import Place, refuses, words
-from .shapes import Function, Instance, Made, Nothing, Shape, Undriven, Variable
+from .syntax import TRIES, children, last_name
+from .values import member
 
 
 def declared_green(place: Place, info: FunctionInfo) -> None:
-    """GL203: a function that says it is green, and is no generator nor passes one on."""
+    """GL203: a function that is declared green, is no generator and returns no green call."""
     node = info.node
     scope = info.scope
     says = "green" in info.decorators or isinstance(annotated(node.returns, scope), Undriven)
@@ -68,7 +70,7 @@ def _never_ends(body: Sequence[ast.stmt]) -> bool:
 
 
 def drove(place: Place, node: ast.YieldFrom) -> None:
-    """GL204, GL205: ``yield from`` of what cannot be driven."""
+    """GL204, GL205: ``yield from`` of a value that cannot be driven."""
     value = node.value
     if not isinstance(value, ast.Call):
         return
@@ -97,12 +99,12 @@ def _is_no_iterable(shape: Shape) -> bool:
     return isinstance(shape, Nothing)
 
 
-# What an interruption is caught by.
+# The classes in an ``except`` that catch an interruption.
 INTERRUPTIONS = frozenset({"BaseException", "Cancelled", "GreenletExit"})
 
 
 def endings(place: Place, body: Sequence[ast.stmt]) -> None:
-    """GL211, GL212, GL213: what ``try`` statements do when an interruption comes."""
+    """GL211, GL212, GL213: how ``try`` statements handle an interruption."""
     for statement in body:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             continue
@@ -155,7 +157,7 @@ def _check_try(place: Place, node: ast.Try) -> None:
 
 
 def _caught(handler: ast.ExceptHandler) -> Optional[str]:
-    """Return the interruption that *handler* catches, None if it lets them all pass."""
+    """Return the class by which *handler* catches interruptions, None if it catches none."""
     if handler.type is None:
         return "everything"
     types = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
@@ -189,10 +191,10 @@ def _statement_of(body: Sequence[ast.stmt], node: ast.AST) -> ast.stmt:
 def _suspensions(
     place: Place, body: Sequence[ast.AST], sheltered: bool = True
 ) -> Iterator[ast.YieldFrom]:
-    """Give the ``yield from`` of *body*.
+    """Yield each ``yield from`` of *body* that suspends.
 
     Args:
-        sheltered: Those inside a shield too.
+        sheltered: Include those inside a shield.
     """
     for node in body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
@@ -206,7 +208,7 @@ def _suspensions(
         elif isinstance(node, ast.With) and not sheltered and _is_shield(place, node):
             continue
         elif not sheltered and isinstance(node, TRIES):
-            # Its own endings are reported for themselves.
+            # Its handlers and its finally are reported by themselves.
             own = cast(ast.Try, node)
             inner = [one.body for one in own.handlers if _caught(one) is None]
             for block in (own.body, own.orelse, *inner):
@@ -216,7 +218,7 @@ def _suspensions(
 
 
 def _is_wait(node: ast.YieldFrom) -> bool:
-    """Whether it waits for another greenthread, whose own end is raised as GreenletExit."""
+    """Whether it waits for another greenthread, whose end can raise GreenletExit here."""
     value = node.value
     return isinstance(value, ast.Call) and last_name(value) in (
         "wait",
@@ -227,7 +229,7 @@ def _is_wait(node: ast.YieldFrom) -> bool:
 
 
 def _is_shield(place: Place, node: ast.With) -> bool:
-    """Whether it protects what is inside, as far as is known."""
+    """Whether the block is a shield, as far as is known."""
     for item in node.items:
         expr = item.context_expr
         name = last_name(expr)
@@ -247,7 +249,7 @@ BOUNDING = frozenset({"CancelScope", "move_on_after", "move_on_at", "fail_after"
 
 
 def _is_sheltered(place: Place, node: ast.YieldFrom) -> bool:
-    """Whether all that the function driven here waits for is inside shields of its own."""
+    """Whether the function driven here suspends only inside shields of its own."""
     if not isinstance(node.value, ast.Call):
         return False
     function = place.shape(node.value.func)
@@ -259,7 +261,7 @@ def _is_sheltered(place: Place, node: ast.YieldFrom) -> bool:
 
 
 def _swallows(handler: ast.ExceptHandler) -> bool:
-    """Whether what is caught surely ends here: not raised again, and not kept for anybody."""
+    """Whether *handler* certainly ends the interruption: does not raise it again, nor store it."""
     for statement in handler.body:
         for node in ast.walk(statement):
             if isinstance(node, ast.Raise):
@@ -282,7 +284,7 @@ TELLING = frozenset(
 
 
 def _is_only_told(statement: ast.stmt) -> bool:
-    """Whether the exception is only shown, in the call of a statement of its own."""
+    """Whether the statement is a call that only prints or logs the exception."""
     if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
         return False
     return last_name(statement.value) in TELLING

@@ -1,4 +1,4 @@
-"""Waivers: comments that say a finding is known and meant."""
+"""Waivers: comments that permit the findings of their line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COMMENT = re.compile(r"#\s*genlet:\s*ok\b(?:\s*\[([^\]]*)\])?")
 
 
 class Waiver:
-    """One comment; without codes it waives everything on its line."""
+    """One comment; without codes it waives every finding of its line."""
 
     def __init__(self, column: int, codes: Optional[FrozenSet[str]]) -> None:
         self.column: int = column
@@ -33,7 +33,7 @@ class Waiver:
 
 
 def _waivers(source: str) -> Dict[int, Waiver]:
-    """Return the waivers of *source* by their lines."""
+    """Return the waivers in *source*, by line."""
     if "genlet:" not in source:
         return {}
     found: Dict[int, Waiver] = {}
@@ -50,10 +50,10 @@ def _waivers(source: str) -> Dict[int, Waiver]:
 def waive(
     source: str, path: str, findings: Sequence[Finding], wanted: Callable[[str], bool]
 ) -> List[Finding]:
-    """Leave out what is waived in *source*, and add the waivers that waive nothing.
+    """Remove the findings that are waived in *source*, and add the waivers that waive nothing.
 
     Args:
-        wanted: Whether findings of a code are looked for: of the others, nothing is known.
+        wanted: Whether findings of a code are reported; a waiver of other codes is not judged.
     """
     waivers = _waivers(source)
     if not waivers:

@@ -19,7 +19,7 @@ from ..green.socket import (
 )
 from ..kernel import get_scheduler
 from ..queue import Empty, Queue
-from ..taskgroup import TaskGroup
+from ..structured.taskgroup import TaskGroup
 from .happy import DELAY, Timetable, interleave
 from .stream import Stream
 

@@ -36,8 +36,8 @@ from ..kernel import (
     sleep,
 )
 from ..semaphore import Semaphore
-from ..stopping import Stopper
-from ..taskgroup import TaskGroup
+from ..structured.stopping import Stopper
+from ..structured.taskgroup import TaskGroup
 from .listen import Listener
 from .stream import Stream
 

@@ -18,7 +18,8 @@ import pytest
 if TYPE_CHECKING:
     import ast
 
-    from ..lint.hook import Find, Prelude
+    from ..watch import Find
+    from ..watch.forgotten import Prelude
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,7 +66,7 @@ class Debug:
     """Watches, and fails tests."""
 
     def __init__(self, config: pytest.Config) -> None:
-        from ..lint.hook import Watch, listeners
+        from ..watch import Watch, listeners
 
         self._finds: List[Find] = []
         self._listeners = listeners
@@ -79,7 +80,7 @@ class Debug:
 
     def _found(self, find: Find) -> None:
         """Raise a find where it is; it is remembered, for code that swallows what is raised."""
-        from ..lint.hook import ForgottenYield
+        from ..watch import ForgottenYield
 
         __tracebackhide__ = True
         self._finds.append(find)
@@ -111,7 +112,7 @@ def _preludes(config: pytest.Config) -> Dict[type, Prelude]:
     """Return what pytest does to the modules whose assertions it rewrites, and their loader.
 
     pytest rewrites and loads in one step that nothing public leads into.  Where its insides are
-    others, its modules are left to it, and only `genlet.lint.monitor` looks at them.
+    others, its modules are left to it, and only `genlet.watch.monitor` watches them.
     """
     try:
         from _pytest.assertion.rewrite import AssertionRewritingHook, rewrite_asserts

@@ -20,7 +20,7 @@ from genlet.errors import BusyResource, ClosedResource
 from genlet.green import _ready, select
 from genlet.green import socket as green
 from genlet.kernel import AnyGreenThread, get_scheduler
-from genlet.taskgroup import TaskGroup
+from genlet.structured.taskgroup import TaskGroup
 from genlet.testing import cancel_everywhere
 
 if sys.platform == "win32":

@@ -607,7 +607,7 @@ def test_a_ctrl_c_in_the_last_step_of_main_is_not_lost() -> None:
 def test_a_second_ctrl_c_while_main_is_held_cancels_everything() -> None:
     """Main has not dealt with the first, and no user code runs: nobody is waited for any more."""
     assert said("""
-        from genlet.taskgroup import TaskGroup
+        from genlet.structured.taskgroup import TaskGroup
 
         def child():
             try:

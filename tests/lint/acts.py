@@ -16,9 +16,8 @@ from types import ModuleType
 from typing import Any, Dict, List, Tuple
 
 import genlet
-from genlet import Green, TaskGroup
+from genlet import Green, TaskGroup, watch
 from genlet.green import socket
-from genlet.lint import hook
 
 # A line, and what was said there.
 Report = Tuple[int, str]
@@ -39,14 +38,14 @@ def main() -> None:
 def act(level: str, name: str) -> List[Report]:
     """Return what *level* says of the module *name* while it is imported and run."""
     raised: List[BaseException] = []
-    finds: List[hook.Find] = []
-    hook.listeners.append(finds.append)
+    finds: List[watch.Find] = []
+    watch.listeners.append(finds.append)
     with ExitStack() as stack:
-        stack.callback(hook.listeners.remove, finds.append)
+        stack.callback(watch.listeners.remove, finds.append)
         if level == "hook":
-            stack.enter_context(hook.Watch())
+            stack.enter_context(watch.Watch())
         elif level == "monitor":
-            stack.enter_context(hook.Watch("no.module.at.all"))
+            stack.enter_context(watch.Watch("no.module.at.all"))
         try:
             module = import_module(name)
             if hasattr(module, "wrong"):

@@ -1,4 +1,4 @@
-"""The lint's face: files and folders, imports, waivers, formats, and the command."""
+"""The lint's face: files and folders, imports, waivers and formats."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Dict, List
 
 import pytest
 
-from genlet import cli
 from genlet.lint import FORMATS, Finding, check_paths, check_source
 
 HEAD = "from genlet import Green, sleep\n\n\ndef f() -> Green:\n    yield from sleep(0)\n"
@@ -265,49 +264,3 @@ def test_a_message_says_what_was_found_and_what_to_write() -> None:
         "f() is green and is not driven, so it does nothing: write 'yield from f()'",
         "a green call has no 'x', the result of f() may have: write '(yield from f()).x'",
     ]
-
-
-# ---- the command ---------------------------------------------------------------------------------
-
-
-def test_lint_says_by_its_status_how_it_went(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """0 clean, 1 findings, 2 what is not there or no Python."""
-    tree(tmp_path, {"good.py": HEAD, "bad.py": HEAD + "f()\n", "broken.py": "("})
-    good, bad, broken = (str(tmp_path / f"{name}.py") for name in ("good", "bad", "broken"))
-    assert cli.main(["lint", good]) == 0
-    assert capsys.readouterr().out == ""
-    assert cli.main(["lint", good, bad]) == 1
-    assert capsys.readouterr().out.startswith(f"{bad}:6:1: GL101 f() is green")
-    assert cli.main(["lint", bad, broken]) == 2
-    assert "GL002" in capsys.readouterr().out
-    assert cli.main(["lint", str(tmp_path / "none.py")]) == 2
-    assert "none.py': No such file" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("options", "status"),
-    [
-        (["--ignore", "GL101"], 0),
-        (["--ignore", "GL2,GL1"], 0),
-        (["--select", "GL2"], 0),
-        (["--select", "GL1,GL2", "--ignore", "GL2"], 1),
-        (["--format", "json"], 1),
-    ],
-)
-def test_lint_reports_what_it_is_asked_for(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: List[str], status: int
-) -> None:
-    """A code, or the beginning of some."""
-    tree(tmp_path, {"bad.py": HEAD + "f()\n"})
-    assert cli.main(["lint", *options, str(tmp_path)]) == status
-    assert ("GL101" in capsys.readouterr().out) == bool(status)
-
-
-def test_lint_refuses_a_code_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
-    """Rather than to find nothing."""
-    with pytest.raises(SystemExit) as end:
-        cli.main(["lint", "--select", "E501", "."])
-    assert end.value.code == 2
-    assert "no code begins with 'E501'" in capsys.readouterr().err

@@ -164,7 +164,7 @@ def test_without_the_option_nothing_is_watched(project: Path) -> None:
     (project / "test_it.py").write_text(
         TESTS + "\ndef test_loads_nothing():\n"
         "    import sys\n"
-        "    assert 'genlet.lint.hook' not in sys.modules\n"
+        "    assert 'genlet.watch' not in sys.modules\n"
     )
     done = outcomes(run_pytest(project).stdout)
     assert done.pop("test_loads_nothing") == "PASSED"

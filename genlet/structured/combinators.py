@@ -1,0 +1,267 @@
+"""Several green calls at once, and nothing left of them: gather, race, amap, as_completed."""
+
+from __future__ import annotations
+
+from collections import deque
+from types import GeneratorType
+from typing import (
+    Any,
+    Callable,
+    Deque,
+    Generic,
+    Iterable,
+    List,
+    Optional,
+    Tuple,
+    TypeVar,
+    Union,
+    cast,
+    overload,
+)
+
+from .._compat import is_fresh
+from ..abc import Green, Op, green
+from ..end import END, End
+from ..kernel import AnyGreenThread, Greenlet, GreenThread, Wait, Waiters, checkpoint
+from .scoped import strictly
+from .taskgroup import TaskGroup
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+F = TypeVar("F")
+T = TypeVar("T")
+
+__all__ = ["Completions", "amap", "as_completed", "gather", "race"]
+
+
+@overload
+def gather() -> Op[Tuple[()]]: ...
+@overload
+def gather(a: Green[A], /) -> Op[Tuple[A]]: ...
+@overload
+def gather(a: Green[A], b: Green[B], /) -> Op[Tuple[A, B]]: ...
+@overload
+def gather(a: Green[A], b: Green[B], c: Green[C], /) -> Op[Tuple[A, B, C]]: ...
+@overload
+def gather(a: Green[A], b: Green[B], c: Green[C], d: Green[D], /) -> Op[Tuple[A, B, C, D]]: ...
+@overload
+def gather(
+    a: Green[A], b: Green[B], c: Green[C], d: Green[D], e: Green[E], /
+) -> Op[Tuple[A, B, C, D, E]]: ...
+@overload
+def gather(
+    a: Green[A], b: Green[B], c: Green[C], d: Green[D], e: Green[E], f: Green[F], /
+) -> Op[Tuple[A, B, C, D, E, F]]: ...
+@overload
+def gather(*greens: Green[T]) -> Op[Tuple[T, ...]]: ...
+@green
+def gather(*greens: Green[Any]) -> Green[Tuple[Any, ...]]:
+    """Run green calls side by side and return what they return, in the order given.
+
+    ::
+
+        page, rows = yield from gather(fetch("/"), query("select 1"))
+
+    Raises:
+        BaseException: What the first to fail raised, bare; the others were cancelled and have ended.
+        GreenletExit: One of them was killed.
+        TypeError: Something given is not a green call that is yet to be driven.
+
+    Source:
+        ``asyncio.gather``, which lets the others run on.
+    """
+    _check("gather", greens)
+    with TaskGroup(errors="first", name="gather") as group:
+        children = [group.spawn(_itself, call) for call in greens]
+        yield from group.join()
+    return tuple(child.result() for child in children)
+
+
+@green
+def race(*greens: Green[T]) -> Green[T]:
+    """Run green calls side by side; the first to finish decides, returned or raised.
+
+    The others are cancelled and have ended when this returns.  What a loser returns is dropped, what
+    it raises is reported to the run's excepthook.
+
+    Raises:
+        BaseException: What the winner raised.
+        GreenletExit: All of them were killed.
+        ValueError: There is nobody to race.
+        TypeError: Something given is not a green call that is yet to be driven.
+
+    Source:
+        ``asyncio.wait(return_when=FIRST_COMPLETED)``, which leaves the losers running.
+    """
+    if not greens:
+        raise ValueError("race needs somebody to race: give it at least one green call")
+    _check("race", greens)
+    with Race(errors="first", name="race") as group:
+        children = [group.spawn(_itself, call) for call in greens]
+        yield from group.join()
+    winner = cast("Optional[GreenThread[T]]", group.winner)
+    return (children[0] if winner is None else winner).result()
+
+
+class Race(TaskGroup):
+    """A group that the first child to finish decides."""
+
+    __slots__ = ("winner",)
+
+    winner: Optional[AnyGreenThread]
+
+    def open(self, owner: Greenlet) -> None:
+        super().open(owner)
+        self.winner = None
+
+    def ended(self, gt: AnyGreenThread) -> None:
+        decided = self.winner is not None
+        if gt.error is None and not decided:
+            self.winner = gt
+            self.cancel("the race is decided")
+        elif not decided and not gt.ended_as_told:
+            self.winner = gt
+        super().ended(gt)
+        if decided and self._errors and self._errors[-1] is gt.error:
+            self.scheduler.tell_hook(gt, self._errors.pop())
+
+
+@green
+def amap(
+    fn: Callable[[A], Green[B]], items: Iterable[A], *, limit: Optional[int] = None
+) -> Green[List[B]]:
+    """Call a green function with each of *items*, side by side, and return the results in order.
+
+    Args:
+        items: With a limit it is asked for the next item only when that can be started.
+        limit: How many calls may run at a time; None for all of them.
+
+    Raises:
+        BaseException: What the first call to fail raised, or *items* did, bare; the other calls were
+            cancelled and have ended.
+        GreenletExit: One of the calls was killed.
+        ValueError: The limit is less than 1.
+
+    Source:
+        trio's and anyio's users write it with a nursery and a limiter; ``GreenPool.imap`` gives the
+        results as they come.
+    """
+    if limit is not None and limit < 1:
+        raise ValueError(f"amap needs a limit of 1 or more, None for no limit; got {limit!r}")
+    children: List[GreenThread[B]] = []
+    group = TaskGroup(errors="first", name="amap")
+    yield from strictly(group, _spawn_each(group, fn, items, limit, children))
+    return [child.result() for child in children]
+
+
+@green
+def _spawn_each(
+    group: TaskGroup,
+    fn: Callable[[A], Green[B]],
+    items: Iterable[A],
+    limit: Optional[int],
+    children: List[GreenThread[B]],
+) -> Green[None]:
+    freed: Waiters[None] = Waiters()
+    for item in items:
+        child = group.spawn(fn, item)
+        children.append(child)
+        if child.dead:  # cancelled meanwhile: to be raised here, for the items may have no end
+            yield from checkpoint()
+        if limit is not None:
+            child.link(_free, freed)
+            while group.live >= limit:
+                yield from Wait(
+                    group, f"one of {limit} calls to end", freed, ask=_when_room(group, limit)
+                ).get()
+
+
+def _when_room(group: TaskGroup, limit: int) -> Callable[[Wait[None]], object]:
+    return lambda wait: wait.wake(None) if group.live < limit else None
+
+
+def _free(_child: AnyGreenThread, freed: Waiters[None]) -> None:
+    freed.wake(None)
+
+
+class Completions(Generic[T]):
+    """A source of greenthreads in the order in which they end; made by `as_completed`."""
+
+    def __init__(self, tasks: Iterable[GreenThread[T]]) -> None:
+        tasks = list(tasks)
+        self._running: int = len(tasks)
+        self._ended: Deque[GreenThread[T]] = deque()
+        self._waiters: Waiters[None] = Waiters()
+        for task in tasks:
+            task.link(self._take)
+
+    @green
+    def next(self) -> Green[Union[GreenThread[T], End]]:
+        """Return the next one that has ended, END when there are no more.
+
+        Ask it for its outcome with ``gt.result()``.
+        """
+        while not self._ended:
+            if not self._running:
+                return END
+            yield from Wait(self, "a greenthread to end", self._waiters, ask=self._look).get()
+        return self._ended.popleft()
+
+    @green
+    def collect(self) -> Green[List[GreenThread[T]]]:
+        """Return all that are yet to come, in the order in which they end."""
+        found: List[GreenThread[T]] = []
+        while (gt := (yield from self.next())) is not END:
+            found.append(gt)
+        return found
+
+    def _take(self, gt: GreenThread[T]) -> None:
+        self._running -= 1
+        self._ended.append(gt)
+        if self._running:
+            self._waiters.wake(None)
+        else:
+            self._waiters.wake_all(None)
+
+    def _look(self, wait: Wait[None]) -> None:
+        if self._ended or not self._running:
+            wait.wake(None)
+
+
+def as_completed(tasks: Iterable[GreenThread[T]]) -> Completions[T]:
+    """Return a source of *tasks* in the order in which they end; those that have ended come first.
+
+    ::
+
+        done = as_completed([group.spawn(fetch, url) for url in urls])
+        while (gt := (yield from done.next())) is not END:
+            print(gt.result())
+
+    Any number of greenthreads may share it: each of *tasks* goes to one of them.
+
+    Source:
+        ``concurrent.futures.as_completed``.
+    """
+    return Completions(tasks)
+
+
+def _itself(call: Green[T]) -> Green[T]:
+    return call
+
+
+def _check(verb: str, greens: Tuple[Green[Any], ...]) -> None:
+    """Refuse what cannot be spawned, and close the rest: nobody is going to drive it."""
+    fresh = [
+        call for call in greens if call.__class__ is GeneratorType and is_fresh(cast(Any, call))
+    ]
+    if len(fresh) < len(greens):
+        wrong = next(call for call in greens if call not in fresh)
+        for call in fresh:
+            call.close()
+        raise TypeError(
+            f"{verb} wants green calls that are yet to be driven, as in"
+            f" {verb}(fetch('a'), fetch('b')); got {wrong!r}"
+        )

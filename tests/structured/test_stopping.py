@@ -1,0 +1,230 @@
+"""Soft stops: what has agreed to be stopped ends, everything else finishes its work."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+import pytest
+
+import genlet
+from genlet import END, Cancelled, Green
+from genlet.end import End
+from genlet.kernel import Wait, Waiters
+from genlet.structured.stopping import Stopper
+from genlet.structured.taskgroup import TaskGroup
+from genlet.testing import cancel_everywhere
+
+
+class Source:
+    """Hands out what is put into it; put(END) ends it."""
+
+    def __init__(self) -> None:
+        self._items: List[Any] = []
+        self._waiters: Waiters[Any] = Waiters()
+
+    def put(self, item: object) -> None:
+        if not self._waiters.wake(item):
+            self._items.append(item)
+
+    def next(self) -> Green[Any]:
+        if self._items:
+            return self._items.pop(0)
+        return (yield from Wait(self, "an item", self._waiters).get())
+
+
+def turns(count: int = 1) -> Green[None]:
+    for _ in range(count):
+        yield from genlet.sleep(0)
+
+
+def serve(requests: Source, stopper: Stopper, log: List[str]) -> Green[None]:
+    def handle(request: str) -> Green[None]:
+        yield from turns(4)
+        log.append(f"answered {request}")
+
+    with TaskGroup() as group:
+        with stopper.region():
+            while True:
+                group.spawn(handle, (yield from requests.next()))
+        log.append("accepts no more")
+        yield from group.join()
+        log.append("drained")
+
+
+def test_stop_ends_what_is_idle_and_lets_what_is_at_work_finish() -> None:
+    """The accept loop ends at once, the requests it took are answered."""
+
+    def main() -> Green[None]:
+        log: List[str] = []
+        requests, stopper = Source(), Stopper()
+        gt = genlet.spawn(serve, requests, stopper, log)
+        requests.put("a")
+        yield from turns(3)
+        stopper.stop("deploy")
+        requests.put("late")
+        yield from gt.wait()
+        assert log == ["accepts no more", "answered a", "drained"]
+
+    genlet.run(main)
+
+
+def test_stop_does_not_lose_what_a_region_has_received() -> None:
+    """An item that came first leaves the region; the next wait is refused."""
+
+    def main() -> Green[None]:
+        log: List[str] = []
+        requests, stopper = Source(), Stopper()
+        gt = genlet.spawn(serve, requests, stopper, log)
+        yield from turns(2)
+        requests.put("just in time")
+        stopper.stop()
+        yield from gt.wait()
+        assert log == ["accepts no more", "answered just in time", "drained"]
+
+    genlet.run(main)
+
+
+def test_stop_tells_its_reason_and_whom_it_has_stopped() -> None:
+    """The Cancelled inside carries the reason; the region says that it was left by it."""
+
+    def main() -> Green[None]:
+        stopper = Stopper()
+        reasons: List[object] = []
+
+        def idle() -> Green[bool]:
+            with stopper.region() as region:
+                try:
+                    yield from genlet.sleep(1000)
+                except Cancelled as exc:
+                    reasons.append(exc.reason)
+                    raise
+            return region.cancelled_caught
+
+        gts = [genlet.spawn(idle) for _ in range(2)]
+        yield from turns(2)
+        assert repr(stopper) == "<Stopper 2 regions>"
+        assert not stopper.stop_called
+        stopper.stop("deploy")
+        stopper.stop("a second time changes nothing")
+        for gt in gts:
+            assert (yield from gt.wait())
+        assert reasons == ["deploy", "deploy"]
+        assert stopper.stop_called
+        assert stopper.reason == "deploy"
+        assert repr(stopper) == "<Stopper stopped>"
+
+    genlet.run(main)
+
+
+def test_region_entered_after_the_stop_refuses_its_first_wait() -> None:
+    """Stopping holds for what comes later; code that does not wait is not interrupted."""
+
+    def main() -> Green[None]:
+        stopper = Stopper()
+        stopper.stop("deploy")
+        log: List[str] = []
+        with stopper.region() as region:
+            log.append("inside")
+            yield from genlet.sleep(0)
+            log.append("never")
+        assert log == ["inside"]
+        assert region.cancelled_caught
+        assert region.reason == "deploy"
+        yield from genlet.sleep(0)
+
+    genlet.run(main)
+
+
+def test_region_that_was_left_is_not_stopped() -> None:
+    """The stop reaches who is inside when it comes, and nobody else."""
+
+    def main() -> Green[None]:
+        stopper = Stopper()
+        with stopper.region() as region:
+            yield from genlet.sleep(0)
+        stopper.stop()
+        yield from genlet.sleep(0)
+        assert not region.cancel_called
+
+    genlet.run(main)
+
+
+def test_stop_reaches_the_groups_inside_a_region_and_not_those_around_it() -> None:
+    """What was spawned into a group opened in the region ends with it, before it is left."""
+
+    def main() -> Green[None]:
+        log: List[str] = []
+        stopper = Stopper()
+
+        def child(name: str) -> Green[None]:
+            try:
+                yield from turns(8)
+            finally:
+                log.append(name)
+
+        with TaskGroup() as outer:
+            outer.spawn(child, "outer done")
+            with stopper.region(), TaskGroup() as inner:
+                inner.spawn(child, "inner stopped")
+                yield from turns(2)
+                stopper.stop()
+                yield from inner.join()
+            log.append("left the region")
+            yield from outer.join()
+        assert log == ["inner stopped", "left the region", "outer done"]
+
+    genlet.run(main)
+
+
+def test_session_that_is_idle_when_stopped_ends_and_one_in_the_middle_finishes() -> None:
+    """A keep-alive session is stoppable between requests only."""
+
+    def main() -> Green[None]:
+        stopper = Stopper()
+
+        def session(requests: Source) -> Green[int]:
+            answered = 0
+            while True:
+                request: object = None
+                with stopper.region() as idle:
+                    request = yield from requests.next()
+                if idle.cancelled_caught or request is END:
+                    return answered
+                yield from turns(4)
+                answered += 1
+
+        idle, busy, ended = Source(), Source(), Source()
+        gts = [genlet.spawn(session, source) for source in (idle, busy, ended)]
+        busy.put("request")
+        busy.put("another")
+        end: End = END
+        ended.put(end)
+        yield from turns(3)
+        stopper.stop()
+        yield from turns(1)
+        assert [gt.dead for gt in gts] == [True, False, True]
+        results: List[int] = []
+        for gt in gts:
+            results.append((yield from gt.wait()))
+        # What lies ready needs no waiting, and is no cancel point: the other request is answered.
+        assert results == [0, 2, 0]
+
+    genlet.run(main)
+
+
+@pytest.mark.parametrize("how", ["cancel", "kill", "timeout"])
+def test_region_interrupted_anywhere_is_forgotten_by_its_stopper(how: Any) -> None:
+    """Whatever ends a block, its stopper holds on to nothing."""
+    stoppers: List[Stopper] = []
+
+    def fn() -> Green[None]:
+        stoppers.append(Stopper())
+        with stoppers[-1].region():
+            yield from turns(2)
+            with stoppers[-1].region():
+                yield from turns(2)
+
+    def check() -> None:
+        assert repr(stoppers[-1]) == "<Stopper 0 regions>"
+
+    assert cancel_everywhere(fn, check, how=how) == 4

@@ -1,0 +1,146 @@
+"""The monitor: dropped calls of modules that nobody rewrote, on CPython 3.12 and later."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import Any, Callable, Dict, List, Set, Tuple
+
+import pytest
+
+import genlet
+from genlet import Green, checkpoint, green, sleep
+from genlet.watch import ForgottenYield, monitor
+
+if sys.version_info < (3, 12):
+    pytest.skip("there is no sys.monitoring before 3.12", allow_module_level=True)
+else:
+    Find = Tuple[str, str, int]
+
+    def plain(a: int = 1) -> Green[int]:
+        yield from sleep(0)
+        return a
+
+    class Thing:
+        @green
+        def method(self) -> Green:
+            yield from sleep(0)
+
+        def through(self, a: int = 1) -> Green[int]:
+            return plain(a)
+
+        def __call__(self) -> Green[int]:
+            return plain()
+
+        @property
+        def prop(self) -> Green[int]:
+            return plain()
+
+    kept: Dict[str, Green[int]] = {}
+
+    def keep() -> Green[int]:
+        return kept.setdefault("x", plain())
+
+    def same(gen: Green[int]) -> Green[int]:
+        return gen
+
+    def loses(callback: Callable[..., Green[int]] = plain) -> Green:
+        thing: Any = Thing()
+        plain()  # lost
+        plain(a=2)  # lost
+        thing.method()  # lost
+        thing.through()  # lost
+        thing.through()  # lost
+        thing()  # lost
+        thing.prop  # lost  # noqa: B018
+        callback(*(1,))  # lost
+        (lambda: plain())()  # lost
+        functools.partial(plain, 1)()  # lost
+        thing and plain()  # lost
+        yield from sleep(0)
+
+    def right() -> Green:
+        keep()
+        stored = plain()
+        same(stored)
+        print(end="")
+        yield from same(stored)
+        yield from plain()
+
+    def watch(fn: Callable[[], Green]) -> List[Find]:
+        found: List[Find] = []
+
+        def report(message: str, filename: str, line: int, _: Dict[str, Any]) -> None:
+            found.append((message, filename, line))
+
+        monitor.start(report)
+        try:
+            genlet.run(fn)
+        finally:
+            monitor.stop()
+        return found
+
+    def marked() -> List[int]:
+        with open(__file__, encoding="utf-8") as file:
+            return [n for n, line in enumerate(file, 1) if "  # lost" in line and "[" not in line]
+
+    def test_dropped_calls_of_any_module_are_found_on_their_lines() -> None:
+        """A generator function or what passes its call on: the line that pops it is reported."""
+        found = watch(loses)
+        assert sorted(line for _, _, line in found) == marked()
+        assert {filename for _, filename, _ in found} == {__file__}
+        assert found[0][0] == (
+            "plain() is called here and nothing of it runs: its generator is dropped; is a"
+            " 'yield from' missing?"
+        )
+
+    def test_what_somebody_refers_to_is_not_found() -> None:
+        """A function that returns what is stored elsewhere drops nothing."""
+        assert watch(right) == []
+
+    def test_each_start_looks_at_every_line_anew() -> None:
+        """A call site that an earlier run has looked at, and disabled, is looked at again."""
+        assert watch(loses) == watch(loses) != []
+
+    def test_the_last_stop_gives_the_id_back() -> None:
+        """Starts are counted, and the ids of the others are left alone."""
+
+        def ids() -> Set[int]:
+            return {tool for tool in range(6) if sys.monitoring.get_tool(tool) == "genlet"}
+
+        def report(*_: object) -> None: ...
+
+        monitor.start(report)
+        monitor.start(report)
+        assert len(ids()) == 1
+        monitor.stop()
+        assert len(ids()) == 1
+        monitor.stop()
+        assert not ids()
+
+    def test_without_a_free_id_it_says_so() -> None:
+        """Somebody else has both: a warning says whom, and the run goes on unmonitored."""
+        mine = [tool for tool in monitor.IDS if sys.monitoring.get_tool(tool) is None]
+        for tool in mine:
+            sys.monitoring.use_tool_id(tool, "somebody")
+        try:
+            with pytest.warns(
+                RuntimeWarning, match=r"no free id .* 4 \(somebody\), 3 \(somebody\)"
+            ):
+                assert watch(loses) == []
+        finally:
+            for tool in mine:
+                sys.monitoring.free_tool_id(tool)
+
+    def test_runner_debug_monitors_for_the_time_of_the_run() -> None:
+        """A module that was imported long ago is looked at, and only in the run."""
+        with pytest.warns(ForgottenYield) as caught:
+            genlet.Runner(debug=True).run(loses)
+        assert sorted({warning.lineno for warning in caught}) == marked()
+        assert not any(sys.monitoring.get_tool(tool) == "genlet" for tool in monitor.IDS)
+
+        def main() -> Green:
+            plain()
+            yield from checkpoint()
+
+        genlet.run(main)
