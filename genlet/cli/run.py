@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Callable, List, Optional, cast
 
@@ -12,7 +13,9 @@ from ..runner import Runner
 from . import FAILED, UsageError, hubs
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from types import FrameType, TracebackType
+
+    from ..kernel import Scheduler
 
 SUMMARY = "run the green function of a file or a module"
 
@@ -53,7 +56,7 @@ def command(args: argparse.Namespace) -> int:
     arguments: List[str] = args.args
     try:
         fn = _function_of(target, arguments)
-        Runner(hub=hub).run(_start, fn, target)
+        Runner(hub=hub, companions=[Terminable()]).run(_start, fn, target)
     except (UsageError, SystemExit, KeyboardInterrupt):
         raise
     except BaseException as exc:
@@ -123,6 +126,43 @@ def _lead_path(folder: str) -> None:
     """Replace the first entry of sys.path, which is the command's own, with *folder*."""
     if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
         sys.path[0] = folder
+
+
+class Terminable:
+    """A companion by which SIGTERM ends the run like an exit of main, with cleanup.
+
+    SystemExit(143) is raised in main; a second SIGTERM cancels everything without grace.
+    """
+
+    def __init__(self) -> None:
+        self._scheduler: Optional[Scheduler] = None
+        self._heard: bool = False
+
+    def start(self, kernel: Scheduler, /) -> None:
+        """Install the handler, where Python allows it: in the main thread."""
+        if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+            return  # ignored, or handled otherwise, by the one that started this process
+        try:
+            signal.signal(signal.SIGTERM, self._on_signal)
+        except ValueError:
+            return
+        self._scheduler = kernel
+        kernel.signals.own.append(self._on_signal)
+
+    def stop(self) -> None:
+        """Put the default back, if the program has not installed another."""
+        if self._scheduler is not None and (signal.getsignal(signal.SIGTERM) == self._on_signal):
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def _on_signal(self, number: int, frame: Optional[FrameType]) -> None:
+        scheduler = self._scheduler
+        if scheduler is None:
+            return
+        if self._heard:
+            scheduler.signals.escalate(SystemExit(128 + number), frame)
+        else:
+            self._heard = True
+            scheduler.wakeup.calls.append((scheduler.surface, (SystemExit(128 + number),)))
 
 
 def _start(fn: Callable[[], object], target: str) -> Green[object]:

@@ -127,6 +127,10 @@ class Scheduler(Kernel):
     def end(self, gt: Greenlet, value: object, error: Optional[BaseException]) -> None:
         endings.end(self, gt, value, error)
 
+    def report_call(self, fn: object, error: BaseException) -> None:
+        """Report an error of *fn*, a plain function that is not called by green code."""
+        endings.report_call(self, fn, error)
+
     def tell_hook(self, gt: Greenlet, error: BaseException) -> None:
         delivery.tell_hook(gt, error)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, List, Optional
 
 from .delivery import interrupt
 from .state import Interrupt
@@ -38,6 +38,8 @@ class Signals:
         self._taken: bool = False  # SIGINT had Python's default handler, and has ours
         self._wakeup_before: Optional[int] = None
         self._pending: Optional[Interrupt] = None  # the last Ctrl-C, until main has got it
+        # Handlers that genlet installed and that wake nothing by themselves.
+        self.own: List[object] = [signal.default_int_handler, self._on_sigint]
 
     def install(self) -> None:
         """Take Ctrl-C over."""
@@ -74,7 +76,7 @@ class Signals:
                 return False  # not the main thread: no handler ever runs here
         for number in signal.valid_signals():
             handler = signal.getsignal(number)
-            if callable(handler) and handler not in (signal.default_int_handler, self._on_sigint):
+            if callable(handler) and handler not in self.own:
                 return True
         return False
 
@@ -90,8 +92,18 @@ class Signals:
         elif _in_user_code(frame):
             raise KeyboardInterrupt
         else:
-            calls.append((self._cancel_everything, ()))
-        # The wakeup descriptor, where it is open, has rung by itself.
+            calls.append((self._cancel_everything, (KeyboardInterrupt(),)))
+        # The wakeup descriptor, where it is open, has been written to by the interpreter.
+
+    def escalate(self, error: BaseException, frame: Optional[FrameType]) -> None:
+        """End the run for *error*, which a signal asked for a second time.
+
+        Called by a signal handler.  Over user code, which may never come back to the loop, *error* is
+        raised in place.  Otherwise it is raised in main, and everything is cancelled without grace.
+        """
+        if _in_user_code(frame):
+            raise error
+        self._wakeup.calls.append((self._end_with, (error,)))
 
     def _undelivered(self) -> bool:
         """Whether an earlier Ctrl-C has not been raised yet."""
@@ -105,17 +117,24 @@ class Signals:
     def _interrupt_main(self) -> None:
         main = self._scheduler.main
         if main is None or main.dead:
-            self._cancel_everything()
+            self._cancel_everything(KeyboardInterrupt())
         else:
             self._pending = Interrupt(KeyboardInterrupt)
             interrupt(main, self._pending)
 
-    def _cancel_everything(self) -> None:
+    def _end_with(self, error: BaseException) -> None:
+        main = self._scheduler.main
+        if main is not None and not main.dead:
+            interrupt(main, Interrupt(error))
+        self._cancel_everything(error)
+
+    def _cancel_everything(self, error: BaseException) -> None:
         scheduler = self._scheduler
         scope = self._root.scope
-        if scheduler.main is None or scheduler.main.dead:
-            scheduler.closing.late_exit = KeyboardInterrupt()
-        scope.reason = "Ctrl-C"
+        main = scheduler.main
+        if main is None or main.dead:
+            scheduler.closing.late_exit = error
+        scope.reason = "Ctrl-C" if isinstance(error, KeyboardInterrupt) else f"{error!r}"
         scope.interrupt_all(0)
         scope.harden()
 

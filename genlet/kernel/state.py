@@ -47,7 +47,7 @@ from typing import (
 from ..abc import Trap
 
 if TYPE_CHECKING:
-    from types import CodeType, GeneratorType, TracebackType
+    from types import CodeType, FrameType, GeneratorType, TracebackType
 
     from typing_extensions import Self
 
@@ -392,6 +392,14 @@ class DescriptorTable(Protocol):
     def clear(self) -> None: ...
 
 
+class SignalHandling(Protocol):
+    """What is asked of the handling of signals."""
+
+    own: List[object]
+
+    def escalate(self, error: BaseException, frame: Optional[FrameType]) -> None: ...
+
+
 class RunEnd(Protocol):
     """What is asked of the state of a run's end."""
 
@@ -466,6 +474,7 @@ class Kernel:
     aborting: Optional[Dict[Greenlet, bool]]
     ends: Deque[HeldEnding]
     closing: RunEnd
+    signals: SignalHandling
     hosted: bool
     between_turns: bool
     closed: bool

@@ -1,16 +1,18 @@
-"""Soft stops: what is idle ends, what is at work finishes."""
+"""Soft stops: idle work ends, and busy work finishes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Type
 
-from ..kernel import CancelScope
+from ..kernel import CancelScope, get_scheduler
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Optional, Type
+    from types import FrameType, TracebackType
+    from typing import ContextManager
 
     from typing_extensions import Self
+
+    from ..kernel import Scheduler
 
 __all__ = ["Stoppable", "Stopper"]
 
@@ -37,12 +39,15 @@ class Stopper:
 
         stopper.stop("deploy")                   # a plain call; a second one changes nothing
 
-    What a region has received first is not lost: it leaves the region, and the next one is refused.
-    To bound the draining, put ``move_on_after(seconds, grace=...)`` around the join.
+        with stopper.on(SIGTERM, SIGINT):        # or by signals
+            yield from serve(listener, stopper)
+
+    A result that came first is not lost: it leaves the region, and the next region is refused.  To
+    bound the draining, put ``move_on_after(seconds, grace=...)`` around the join.
 
     Attributes:
         stop_called: Whether it was stopped.
-        reason: What was given to `stop`.
+        reason: The reason given to `stop`.
 
     Source:
         trio's discussion of graceful shutdown; Go's ``http.Server.Shutdown``.
@@ -52,6 +57,7 @@ class Stopper:
         self.stop_called: bool = False
         self.reason: object = None
         self._inside: Dict[Stoppable, None] = {}
+        self._links: List[Callable[[Stopper], object]] = []
 
     def region(self) -> Stoppable:
         """Return a block that is left quietly when this is stopped, or has been.
@@ -77,6 +83,48 @@ class Stopper:
         self.reason = reason
         for region in list(self._inside):
             region.cancel(reason)
+        while self._links:
+            self._call(self._links.pop(0))
+
+    def link(self, fn: Callable[[Stopper], object]) -> None:
+        """Have ``fn(stopper)`` called when this is stopped, after the regions; at once if it was.
+
+        Links are plain functions, called in the order they were made.  One that raises is reported,
+        and the others are still called.
+        """
+        if self.stop_called:
+            self._call(fn)
+        else:
+            self._links.append(fn)
+
+    def unlink(self, fn: Callable[[Stopper], object]) -> bool:
+        """Remove a link; return whether there was one."""
+        if fn in self._links:
+            self._links.remove(fn)
+            return True
+        return False
+
+    def on(self, *signals: int) -> ContextManager[None]:
+        """Return a block in which any of *signals* stops this.
+
+        A second signal ends the run: it raises KeyboardInterrupt for SIGINT, and SystemExit with 128
+        and the number for another, in main, and everything is cancelled without grace.  Over user
+        code that does not suspend it is raised in place.  The handlers found are put back at the end
+        of the block.
+
+        Raises:
+            ValueError: No signal is given, or this is not the main thread.
+            RuntimeError: The run is a guest of another loop, which owns the signals.
+        """
+        if not signals:
+            raise ValueError("on() needs a signal, such as signal.SIGTERM")
+        return StopSignals(self, signals)
+
+    def _call(self, fn: Callable[[Stopper], object]) -> None:
+        try:
+            fn(self)
+        except BaseException as exc:
+            get_scheduler().report_call(fn, exc)
 
     def __repr__(self) -> str:
         state = "stopped" if self.stop_called else f"{len(self._inside)} regions"
@@ -107,3 +155,73 @@ class Stoppable(CancelScope):
     ) -> bool:
         self._stopper._inside.pop(self, None)
         return super().__exit__(exc_type, exc, traceback)
+
+
+class StopSignals:
+    """A block in which signals stop a `Stopper`; made by `Stopper.on`."""
+
+    def __init__(self, stopper: Stopper, signals: Tuple[int, ...]) -> None:
+        self._stopper: Stopper = stopper
+        self._signals: Tuple[int, ...] = signals
+        self._scheduler: Optional[Scheduler] = None
+        self._found: List[Tuple[int, Any]] = []  # the handlers to put back
+        self._heard: bool = False
+
+    def __enter__(self) -> None:
+        from signal import signal
+
+        scheduler = get_scheduler()
+        if scheduler.hosted:
+            raise RuntimeError(
+                "the run is a guest of another loop, which owns the signals: have its"
+                " loop.add_signal_handler(number, stopper.stop) call the stopper"
+            )
+        if self._scheduler is not None:
+            raise RuntimeError("this block was entered before: call on() again")
+        self._scheduler = scheduler
+        scheduler.signals.own.append(self._on_signal)
+        try:
+            for number in self._signals:
+                self._found.append((number, signal(number, self._on_signal)))
+        except BaseException:
+            self._put_back()
+            raise
+
+    def __exit__(
+        self,
+        exc_type: Optional[Type[BaseException]],
+        exc: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self._put_back()
+
+    def _put_back(self) -> None:
+        from signal import SIG_DFL, signal
+
+        scheduler = self._scheduler
+        while self._found:
+            number, handler = self._found.pop()
+            # None: it was not installed by Python, and cannot be put back.
+            signal(number, SIG_DFL if handler is None else handler)
+        if scheduler is not None:
+            scheduler.signals.own.remove(self._on_signal)
+
+    def _on_signal(self, number: int, frame: Optional[FrameType]) -> None:
+        # This runs between two bytecodes of any code: the stopping is left to the loop.
+        scheduler = self._scheduler
+        if scheduler is None:
+            return
+        if self._heard:
+            from signal import SIGINT
+
+            error = KeyboardInterrupt() if number == SIGINT else SystemExit(128 + number)
+            scheduler.signals.escalate(error, frame)
+        else:
+            self._heard = True
+            scheduler.wakeup.calls.append((self._stop, (number,)))
+        # The wakeup descriptor, where it is open, has been written to by the interpreter.
+
+    def _stop(self, number: int) -> None:
+        from signal import Signals
+
+        self._stopper.stop(Signals(number).name)

@@ -183,8 +183,11 @@ def main():
     assert done.stderr == ("no\n" if status == 1 else "")
 
 
-def test_run_ctrl_c_cleans_up_and_ends_with_130(tmp_path: Path) -> None:
-    """Ctrl-C runs the program's cleanup, prints no traceback, and ends with 130."""
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_run_signal_cleans_up_and_ends_with_its_number(
+    number: signal.Signals, status: int, tmp_path: Path
+) -> None:
+    """Ctrl-C and SIGTERM run the program's cleanup, print no traceback, and end with 128 + number."""
     program = """
 from genlet import sleep
 
@@ -204,6 +207,6 @@ def main():
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (130, "cleaned up\n", "")
+    assert (process.returncode, out, err) == (status, "cleaned up\n", "")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from typing import Any, List
 
 import pytest
 
 import genlet
-from genlet import END, Cancelled, Green
+from genlet import END, Cancelled, Green, kernel
 from genlet.end import End
 from genlet.kernel import Wait, Waiters
 from genlet.structured.stopping import Stopper
@@ -228,3 +231,115 @@ def test_region_interrupted_anywhere_is_forgotten_by_its_stopper(how: Any) -> No
         assert repr(stoppers[-1]) == "<Stopper 0 regions>"
 
     assert cancel_everywhere(fn, check, how=how) == 4
+
+
+def test_links_are_called_after_the_regions_in_order_and_at_once_if_stopped(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A link that raises is reported, and the others are called."""
+    log: List[str] = []
+
+    def failing(_stopper: Stopper) -> None:
+        raise ValueError("a link that fails")
+
+    def main() -> Green[None]:
+        stopper = Stopper()
+        unlinked = lambda _: log.append("unlinked")  # noqa: E731  one object, linked and unlinked
+        stopper.link(lambda one: log.append(f"first: {one.reason}"))
+        stopper.link(failing)
+        stopper.link(unlinked)
+        stopper.link(lambda _: log.append("last"))
+        assert stopper.unlink(unlinked)
+        assert not stopper.unlink(unlinked)
+        with stopper.region() as region:
+            stopper.stop("deploy")
+            assert region.cancel_called
+            yield from genlet.sleep(10)
+        stopper.link(lambda _: log.append("late"))
+
+    genlet.run(main)
+    assert log == ["first: deploy", "last", "late"]
+    assert "a link that fails" in capfd.readouterr().err
+
+
+def test_a_signal_stops_and_a_second_one_ends_the_run() -> None:
+    """The first lets regions go; the second is raised in main, with nothing but cleanup after it."""
+    log: List[str] = []
+
+    def main() -> Green[None]:
+        stopper = Stopper()
+        with stopper.on(signal.SIGTERM, signal.SIGINT):
+            kernel.get_scheduler().wakeup.calls.append((os.kill, (os.getpid(), signal.SIGTERM)))
+            with stopper.region():
+                yield from genlet.sleep(60)
+            log.append(f"stopped by {stopper.reason}")
+            kernel.get_scheduler().wakeup.calls.append((os.kill, (os.getpid(), signal.SIGTERM)))
+            try:
+                yield from genlet.sleep(60)
+            finally:
+                log.append("cleanup")
+                with pytest.raises(Cancelled):
+                    yield from genlet.sleep(60)
+
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit) as caught:
+        genlet.run(main)
+    assert caught.value.code == 128 + signal.SIGTERM
+    assert log == ["stopped by SIGTERM", "cleanup"]
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_a_second_signal_over_code_that_does_not_suspend_is_raised_in_place() -> None:
+    """A loop that never suspends would never see it otherwise."""
+
+    def main() -> Green[None]:
+        stopper = Stopper()
+        with stopper.on(signal.SIGINT):
+            os.kill(os.getpid(), signal.SIGINT)
+            yield from genlet.sleep(0)
+            assert stopper.stop_called
+            while True:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        genlet.run(main)
+
+
+def test_handlers_of_a_stopper_are_no_reason_to_wait_for_ever() -> None:
+    """A run in which nothing else can happen is a deadlock, signals that stop or not."""
+
+    def main() -> Green[None]:
+        with Stopper().on(signal.SIGTERM):
+            yield from genlet.Event[int]().wait()
+
+    with pytest.raises(genlet.Deadlock):
+        genlet.run(main)
+
+
+def test_on_refuses_no_signal_and_another_thread() -> None:
+    """Python allows handlers in the main thread only, and a block without signals does nothing."""
+
+    def main() -> Green[None]:
+        with pytest.raises(ValueError, match="needs a signal"):
+            Stopper().on()
+        yield from genlet.sleep(0)
+
+    genlet.run(main)
+
+    def elsewhere() -> Green[None]:
+        with pytest.raises(ValueError, match="main thread"), Stopper().on(signal.SIGTERM):
+            pass
+        yield from genlet.sleep(0)
+
+    errors: List[BaseException] = []
+
+    def run() -> None:
+        try:
+            genlet.run(elsewhere)
+        except BaseException as exc:
+            errors.append(exc)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert errors == []
