@@ -1,4 +1,4 @@
-"""Several green calls at once, and nothing left of them: gather, race, amap, as_completed."""
+"""Several green calls at once: gather, race, amap, as_completed; all have ended afterwards."""
 
 from __future__ import annotations
 
@@ -59,19 +59,19 @@ def gather(
 def gather(*greens: Green[T]) -> Op[Tuple[T, ...]]: ...
 @green
 def gather(*greens: Green[Any]) -> Green[Tuple[Any, ...]]:
-    """Run green calls side by side and return what they return, in the order given.
+    """Run green calls concurrently and return their results, in the order given.
 
     ::
 
         page, rows = yield from gather(fetch("/"), query("select 1"))
 
     Raises:
-        BaseException: What the first to fail raised, bare; the others were cancelled and have ended.
-        GreenletExit: One of them was killed.
-        TypeError: Something given is not a green call that is yet to be driven.
+        BaseException: The first call to fail raised it; the others were cancelled and have ended.
+        GreenletExit: One of the calls was killed.
+        TypeError: An argument is not a green call that was not driven yet.
 
     Source:
-        ``asyncio.gather``, which lets the others run on.
+        ``asyncio.gather``, which lets the other calls run on.
     """
     _check("gather", greens)
     with TaskGroup(errors="first", name="gather") as group:
@@ -82,16 +82,16 @@ def gather(*greens: Green[Any]) -> Green[Tuple[Any, ...]]:
 
 @green
 def race(*greens: Green[T]) -> Green[T]:
-    """Run green calls side by side; the first to finish decides, returned or raised.
+    """Run green calls concurrently; the first to return or raise decides.
 
-    The others are cancelled and have ended when this returns.  What a loser returns is dropped, what
-    it raises is reported to the run's excepthook.
+    The others are cancelled and have ended when this returns.  Their results are dropped, their
+    errors are reported to the run's excepthook.
 
     Raises:
-        BaseException: What the winner raised.
+        BaseException: The winner raised it.
         GreenletExit: All of them were killed.
-        ValueError: There is nobody to race.
-        TypeError: Something given is not a green call that is yet to be driven.
+        ValueError: There are no arguments.
+        TypeError: An argument is not a green call that was not driven yet.
 
     Source:
         ``asyncio.wait(return_when=FIRST_COMPLETED)``, which leaves the losers running.
@@ -107,7 +107,7 @@ def race(*greens: Green[T]) -> Green[T]:
 
 
 class Race(TaskGroup):
-    """A group that the first child to finish decides."""
+    """A group that the first child to end decides."""
 
     __slots__ = ("winner",)
 
@@ -133,21 +133,21 @@ class Race(TaskGroup):
 def amap(
     fn: Callable[[A], Green[B]], items: Iterable[A], *, limit: Optional[int] = None
 ) -> Green[List[B]]:
-    """Call a green function with each of *items*, side by side, and return the results in order.
+    """Call a green function with each of *items* concurrently, and return the results in order.
 
     Args:
-        items: With a limit it is asked for the next item only when that can be started.
-        limit: How many calls may run at a time; None for all of them.
+        items: With a limit, the next item is taken only when a call of it can start.
+        limit: The number of calls that may run at the same time; None for no limit.
 
     Raises:
-        BaseException: What the first call to fail raised, or *items* did, bare; the other calls were
+        BaseException: The first call to fail raised it, or *items* did; the other calls were
             cancelled and have ended.
         GreenletExit: One of the calls was killed.
         ValueError: The limit is less than 1.
 
     Source:
-        trio's and anyio's users write it with a nursery and a limiter; ``GreenPool.imap`` gives the
-        results as they come.
+        On trio and anyio it is written with a nursery and a limiter; ``GreenPool.imap`` gives each
+        result when it is there.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"amap needs a limit of 1 or more, None for no limit; got {limit!r}")
@@ -169,7 +169,7 @@ def _spawn_each(
     for item in items:
         child = group.spawn(fn, item)
         children.append(child)
-        if child.dead:  # cancelled meanwhile: to be raised here, for the items may have no end
+        if child.dead:  # cancelled meanwhile: raised here, since the items may have no end
             yield from checkpoint()
         if limit is not None:
             child.link(_free, freed)
@@ -188,7 +188,7 @@ def _free(_child: AnyGreenThread, freed: Waiters[None]) -> None:
 
 
 class Completions(Generic[T]):
-    """A source of greenthreads in the order in which they end; made by `as_completed`."""
+    """A source of greenthreads in the order in which they end, made by `as_completed`."""
 
     def __init__(self, tasks: Iterable[GreenThread[T]]) -> None:
         tasks = list(tasks)
@@ -200,9 +200,9 @@ class Completions(Generic[T]):
 
     @green
     def next(self) -> Green[Union[GreenThread[T], End]]:
-        """Return the next one that has ended, END when there are no more.
+        """Return the next greenthread that has ended, END when there are no more.
 
-        Ask it for its outcome with ``gt.result()``.
+        ``gt.result()`` returns or raises its outcome.
         """
         while not self._ended:
             if not self._running:
@@ -212,7 +212,7 @@ class Completions(Generic[T]):
 
     @green
     def collect(self) -> Green[List[GreenThread[T]]]:
-        """Return all that are yet to come, in the order in which they end."""
+        """Return all the remaining greenthreads, in the order in which they end."""
         found: List[GreenThread[T]] = []
         while (gt := (yield from self.next())) is not END:
             found.append(gt)
@@ -232,7 +232,7 @@ class Completions(Generic[T]):
 
 
 def as_completed(tasks: Iterable[GreenThread[T]]) -> Completions[T]:
-    """Return a source of *tasks* in the order in which they end; those that have ended come first.
+    """Return a source of *tasks* in the order in which they end; ended ones come first.
 
     ::
 
@@ -253,7 +253,7 @@ def _itself(call: Green[T]) -> Green[T]:
 
 
 def _check(verb: str, greens: Tuple[Green[Any], ...]) -> None:
-    """Refuse what cannot be spawned, and close the rest: nobody is going to drive it."""
+    """Raise if one of *greens* cannot be spawned; then close the others, which are not driven."""
     fresh = [
         call for call in greens if call.__class__ is GeneratorType and is_fresh(cast(Any, call))
     ]

@@ -1,10 +1,8 @@
-"""Scoped functions: the function is the block, and whoever called it never sees its children."""
+"""Scoped functions: a function as a block, which returns when its children have ended."""
 
-# What a ``with`` block cannot do
-# -------------------------------
-# The end of a ``with`` block cannot wait.  A block that fails while a child still has to wait in its
-# cleanup leaves that child to the owner's next suspension.  A function that is driven by a wrapper
-# has no such gap: `strictly` waits where the block cannot, and only then lets the outcome go on.
+# The end of a ``with`` block cannot wait.  So a block that fails while a child waits in its cleanup
+# leaves that child to the owner's next suspension.  A function that is driven by a wrapper has no
+# such gap: `strictly` waits where the block cannot, before it returns or raises.
 #
 # The order of an ending: the body; the children; the deferred calls, last first; the caller.
 
@@ -44,27 +42,28 @@ U = TypeVar("U")
 
 __all__ = ["ScopedGroup", "scoped", "strictly"]
 
-# Seconds that a deferred call may take in a function that is being interrupted; as much as `run`
-# gives to those who are left when main has ended.
+# Seconds that a deferred call has in a function that is being interrupted: as many as `run` gives
+# the remaining greenthreads when main has ended.
 PATIENCE = 1.0
 
 Leave = Callable[[Optional[BaseException]], Green[object]]
-"""Undoes something, given the error that is on its way."""
+"""A deferred call, which gets the error that the function ends with."""
 
 
 @green
 def strictly(group: TaskGroup, body: Green[T]) -> Green[T]:
-    """Drive *body* as the block of *group*, and come back only when the children are gone.
+    """Drive *body* as the block of *group*, and return when the children have ended.
 
-    Children that still run when *body* returns are joined.  When it raises they are cancelled and
-    waited for, whatever comes meanwhile: an interruption is raised at the caller's next suspension.
+    Children that still run when *body* returns are joined.  If it raises, they are cancelled and
+    joined in a shield: an interruption that comes meanwhile is raised at the caller's next
+    suspension.
 
     Returns:
-        What *body* returned.
+        The result of *body*.
 
     Raises:
-        GreenletExit: The group was cancelled before *body* had returned anything.
-        BaseException: What *body* raised, or the children's failures as the group raises them.
+        GreenletExit: The group was cancelled before *body* returned.
+        BaseException: *body* raised it, or the group, for its children's failures.
     """
     result: List[T] = []
     with group:
@@ -72,7 +71,7 @@ def strictly(group: TaskGroup, body: Green[T]) -> Green[T]:
             result.append((yield from body))
             yield from group.join()
         except GeneratorExit:
-            raise  # nobody is going to resume this: the block aborts without waiting
+            raise  # nothing resumes this generator: the block aborts without waiting
         except BaseException as exc:
             if group.live:
                 group.cancel(exc)
@@ -85,7 +84,7 @@ def strictly(group: TaskGroup, body: Green[T]) -> Green[T]:
 
 
 def _shield() -> CancelScope:
-    # Without a bound of its own: cancelled children have no more time than their shields give them.
+    # It has no time limit: cancelled children have only the time that their own shields give them.
     # The kernel holds an owner back in the same way.
     scope = CancelScope()
     scope.shield = True
@@ -95,8 +94,8 @@ def _shield() -> CancelScope:
 class ScopedGroup(TaskGroup):
     """The group of one call of a `scoped` function, open while its body runs.
 
-    Besides children it takes what is to be done when they are gone and before the caller goes on:
-    an exit stack that may wait.
+    Besides children it has deferred calls, which are made when the children have ended and before
+    the caller goes on: an exit stack whose calls may wait.
     """
 
     __slots__ = ("_leaves",)
@@ -106,14 +105,14 @@ class ScopedGroup(TaskGroup):
         self._leaves: List[Leave] = []
 
     def defer(self, fn: Callable[P, Green[object]], /, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Have ``fn(*args, **kwargs)`` driven at the end of the function.
+        """Drive ``fn(*args, **kwargs)`` at the end of the function.
 
-        The calls are made last first, when the children are gone and before the caller learns the
-        outcome.  All of them are made: what one raises takes the place of the outcome, whose
-        exception becomes its context.  In a function that is being interrupted each is shielded for
-        a second at the most and then cut short.
+        The calls are made last first, when the children have ended and before the caller goes on.
+        All of them are made.  An error of theirs replaces the outcome; the function's own error
+        becomes its context.  In a function that is being interrupted each call is shielded for at
+        most one second and then cut short.
 
-        A function whose generator is closed cannot wait: each call then runs as far as its first
+        If the function's generator is closed, it cannot wait: each call then runs to its first
         suspension, and is closed there.
 
         Source:
@@ -123,14 +122,14 @@ class ScopedGroup(TaskGroup):
 
     @green
     def enter(self, opening: Green[ContextManager[U]]) -> Green[U]:
-        """Drive *opening*, enter what it returns, and have it left at the end of the function.
+        """Drive *opening*, enter the context manager it returns, and exit it with the function.
 
-        Leaving comes in its turn among the deferred calls.  If all has gone well until then and the
-        context manager has a ``finish()``, that is driven first; then its ``__exit__`` is called,
-        which cannot swallow the error.
+        The exit is one of the deferred calls.  If there is no error until then and the context
+        manager has a ``finish()``, that is driven first.  Then its ``__exit__`` is called, which
+        cannot swallow an error.
 
         Returns:
-            What ``__enter__`` returned.
+            The result of ``__enter__``.
 
         Source:
             ``contextlib.AsyncExitStack.enter_async_context``.
@@ -142,7 +141,7 @@ class ScopedGroup(TaskGroup):
 
     @green
     def unwind(self, error: Optional[BaseException]) -> Green[Optional[BaseException]]:
-        """Make the deferred calls; return the outcome's error, which may be one of theirs."""
+        """Make the deferred calls; return the error of the outcome, which may be one of theirs."""
         around = exc_info()[1]
         while self._leaves:
             leave = self._leaves.pop()
@@ -197,7 +196,7 @@ def _begin(leave: Leave, exc: BaseException) -> None:
 
 
 def _interrupted(error: Optional[BaseException]) -> bool:
-    """Whether the function ends by an interruption, or one is to come at its next suspension."""
+    """Whether the function ends by an interruption, or one is due at its next suspension."""
     gt = getcurrent()
     if error is not None and (not isinstance(error, Exception) or interrupted_by(gt, error)):
         return True
@@ -212,12 +211,12 @@ def _interrupted(error: Optional[BaseException]) -> bool:
 
 
 def _chain(new: BaseException, old: BaseException, around: Optional[BaseException]) -> None:
-    """Let *new*, raised while *old* was on its way, say so, as contextlib.ExitStack does.
+    """Make *old* the context of *new*, which was raised after it, as contextlib.ExitStack does.
 
     Args:
-        around: What the caller is handling: it ends the chain of either.
+        around: The exception that the caller is handling: the chains of both end there.
     """
-    before: Set[int] = set()  # old, and what came before it: the chain must not become a ring
+    before: Set[int] = set()  # old and its contexts: the chain must not become a cycle
     link: Optional[BaseException] = old
     while link is not None and id(link) not in before:
         before.add(id(link))
@@ -257,12 +256,12 @@ def _call(
     try:
         raise error
     finally:
-        error.__context__ = context  # what the caller is handling has not caused it
+        error.__context__ = context  # not the exception that the caller is handling
         del error  # or this frame and the traceback hold each other
 
 
 class Scoped(Generic[T]):
-    """A scoped function: called, it hands the function a group of its own."""
+    """A scoped function: each call passes the function a new group."""
 
     def __init__(self, fn: Callable[..., Green[T]]) -> None:
         self._fn: Callable[..., Green[T]] = fn
@@ -282,7 +281,7 @@ class Scoped(Generic[T]):
 
 
 def _named(call: Green[T], fn: Callable[..., object]) -> Green[T]:
-    """Give *call* the name of *fn*, for reports and tracebacks."""
+    """Give *call* the name of *fn*, for reports and tracebacks; return it."""
     gen = cast("GeneratorType[Trap, None, T]", call)
     gen.__name__ = getattr(fn, "__name__", gen.__name__)
     gen.__qualname__ = getattr(fn, "__qualname__", gen.__qualname__)
@@ -296,7 +295,7 @@ def scoped(
     fn: Callable[Concatenate[S, ScopedGroup, P], Green[T]], /
 ) -> Callable[Concatenate[S, P], Op[T]]: ...
 def scoped(fn: Callable[..., Green[T]], /) -> Callable[..., Green[T]]:
-    """Make a green function the scope of its children: none is left when it returns or raises.
+    """Make a green function a block for its children: all have ended when it returns or raises.
 
     ::
 
@@ -312,11 +311,10 @@ def scoped(fn: Callable[..., Green[T]], /) -> Callable[..., Green[T]]:
         total = yield from crawl(["a", "b"])
 
     The function gets a `ScopedGroup` as its first argument, a method after ``self``; its callers do
-    not pass one.  Children that still run when it returns are joined, those of a function that
-    raises are cancelled and waited for; then its deferred calls are made, and then its caller goes
-    on.  A group that is cancelled before the function has returned makes the call raise
-    `GreenletExit`.
+    not pass one.  Children that still run when it returns are joined; if it raises they are cancelled
+    and joined.  Then the deferred calls are made, and then the caller goes on.  If the group is
+    cancelled before the function returns, the call raises `GreenletExit`.
 
-    Not for class methods.  A static method is decorated first: ``@staticmethod`` above ``@scoped``.
+    It does not work on class methods.  For a static method put ``@staticmethod`` above ``@scoped``.
     """
     return Scoped(fn)

@@ -1,4 +1,4 @@
-"""Soft stops: idle work ends, and busy work finishes."""
+"""Graceful stops: idle greenthreads end, busy ones finish their work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Stoppable", "Stopper"]
 
 
 class Stopper:
-    """Ends the regions that have agreed to it, and nothing else.
+    """Interrupts the code that is inside its regions, and nothing else.
 
     ::
 
@@ -27,7 +27,7 @@ class Stopper:
                 with stopper.region():
                     while True:
                         group.spawn(handle, (yield from listener.accept()), stopper)
-                yield from group.join()          # those at work go on until they are done
+                yield from group.join()          # busy handlers finish
 
         def handle(stream: Stream, stopper: Stopper) -> Green[None]:
             while True:
@@ -42,12 +42,13 @@ class Stopper:
         with stopper.on(SIGTERM, SIGINT):        # or by signals
             yield from serve(listener, stopper)
 
-    A result that came first is not lost: it leaves the region, and the next region is refused.  To
-    bound the draining, put ``move_on_after(seconds, grace=...)`` around the join.
+    A result that a region received before the stop is not lost: the block ends normally, and the next
+    region is refused.  To bound the draining, put ``move_on_after(seconds, grace=...)`` around the
+    join.
 
     Attributes:
-        stop_called: Whether it was stopped.
-        reason: The reason given to `stop`.
+        stop_called: Whether `stop` was called.
+        reason: The argument of `stop`.
 
     Source:
         trio's discussion of graceful shutdown; Go's ``http.Server.Shutdown``.
@@ -60,14 +61,14 @@ class Stopper:
         self._links: List[Callable[[Stopper], object]] = []
 
     def region(self) -> Stoppable:
-        """Return a block that is left quietly when this is stopped, or has been.
+        """Return a block that ends without an error when this is stopped, or was stopped before.
 
         Children spawned into groups that were opened inside it end with it.
         """
         return Stoppable(self)
 
     def stop(self, reason: object = None) -> None:
-        """Interrupt everything that is inside a region, in the order of entering.
+        """Interrupt the regions that are entered, in the order of entering.
 
         A plain call that never waits.
 
@@ -75,7 +76,7 @@ class Stopper:
             reason: Becomes the ``reason`` of the `Cancelled` raised.
 
         Raises:
-            WrongThread: A region was entered in a run of another thread; go through a portal.
+            WrongThread: A region was entered in a run of another thread; use a portal.
         """
         if self.stop_called:
             return
@@ -132,7 +133,7 @@ class Stopper:
 
 
 class Stoppable(CancelScope):
-    """A block that a `Stopper` ends; made by `Stopper.region`."""
+    """A block that a `Stopper` ends, made by `Stopper.region`."""
 
     __slots__ = ("_stopper",)
 

@@ -2,11 +2,11 @@
 
 # The ways out of a block
 # -----------------------
-# Leaving it after ``join()`` there is nothing to do.  If the group was cancelled, by a child's
-# failure or from around it, the kernel has held the owner back until the children were gone, so they
-# are gone here too.  That leaves a block that ends by an exception of its own, or by return, with
-# children alive: those are aborted synchronously, last first; one that must wait in its cleanup
-# stays behind, and the owner's next suspension, or its end, waits for it.
+# After ``join()`` there is nothing to do.  If the group was cancelled, by a child's failure or by a
+# scope around it, the kernel has held the owner back until the children were gone.  Only a block that
+# ends by an exception of its own, or by return, can leave live children.  These are aborted
+# synchronously, last first.  A child that waits in its cleanup stays behind, and the owner's next
+# suspension, or its end, waits for it.
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ __all__ = ["Ready", "TaskGroup"]
 
 
 class Ready(Generic[R]):
-    """What a child that was started with `TaskGroup.start` reports on."""
+    """The argument with which a child reports to `TaskGroup.start` that it is ready."""
 
     def __init__(self) -> None:
         self._waiters: Waiters[None] = Waiters()
@@ -49,7 +49,7 @@ class Ready(Generic[R]):
         self._value: Optional[R] = None
 
     def set(self, value: R) -> None:
-        """Let the starter go on, with *value*.
+        """Resume the starter, whose call returns *value*.
 
         Raises:
             RuntimeError: It was set before.
@@ -71,16 +71,16 @@ class TaskGroup(Group):
             group.spawn(worker, 2)
             yield from group.join()
 
-    A child that fails cancels its siblings and the block; when all of them are gone the failures are
-    raised as an ExceptionGroup.  Leaving the block with children nobody joined aborts them and
-    raises `Unjoined`.
+    A child that fails cancels its siblings and the block.  When all of them have ended, the failures
+    are raised as an ExceptionGroup.  Leaving the block with children that were not joined aborts
+    them and raises `Unjoined`.
 
     Args:
-        on_exit: "raise" as above; "cancel" aborts the children that are left without complaint, for
-            services that live as long as the block.
+        on_exit: "raise" as above; "cancel" aborts the remaining children without an error, for
+            services that run as long as the block.
         errors: "group" raises an ExceptionGroup of the children's failures and the block's own;
             "first" raises the first failure bare.
-        grace: Seconds children have to clean up once cancelled, before every suspension is refused.
+        grace: Seconds that cancelled children have to clean up before every suspension is refused.
         name: For reports.
 
     Attributes:
@@ -128,10 +128,10 @@ class TaskGroup(Group):
     ) -> Optional[bool]:
         owner = self.owner
         if exc is not None and isinstance(exc, Cancelled) and owner is not None:
-            own = not interrupted_by(owner, exc)  # another's end that the block let pass
+            own = not interrupted_by(owner, exc)  # from wait() on another greenthread
         else:
             own = exc is not None
-        # The block's error came first also if it was waiting inside the block for the children.
+        # The block's error came first also if the group was cancelled for that error.
         first = own and (not self._errors or self.scope.reason is exc)
         cancelled = self.scope.cancel_called
         if self.members:
@@ -157,7 +157,7 @@ class TaskGroup(Group):
         error = errors[0]
         if not self._first_only and not (len(errors) == 1 and isinstance(error, Unjoined)):
             raise exception_group(f"{len(errors)} failed in {self!r}", errors) from None
-        # Raised in the place of whatever left the block, which is not its context.
+        # It replaces the error that left the block, which is not its context.
         context = error.__context__
         try:
             raise error
@@ -194,7 +194,7 @@ class TaskGroup(Group):
             The value.
 
         Raises:
-            BaseException: What the child raised before it was ready.
+            BaseException: The child raised it before it was ready.
             RuntimeError: The child returned without being ready.
         """
         self._check_open()
@@ -216,7 +216,7 @@ class TaskGroup(Group):
 
     @green
     def join(self) -> Green[None]:
-        """Wait until every child has ended; the last line of the block."""
+        """Wait until every child has ended; usually the last line of the block."""
         while self.members:
             yield from Wait(self, "the children to end", self._drained, ask=self._look).get()
         self._unjoined = False
@@ -226,12 +226,12 @@ class TaskGroup(Group):
             wait.wake(None)
 
     def cancel(self, reason: object = None) -> None:
-        """Cancel the children and what is left of the block; a plain call."""
+        """Cancel the children and the rest of the block; a plain call that never waits."""
         self.scope.cancel(reason)
 
     @property
     def live(self) -> int:
-        """How many children have not ended."""
+        """The number of children that have not ended."""
         return len(self.members)
 
     def _check_open(self) -> None:
@@ -240,7 +240,7 @@ class TaskGroup(Group):
         if self.scope.gt is None:
             raise RuntimeError(f"{self!r} was left: its block has ended")
 
-    # ---- what the kernel tells ----
+    # ---- called by the kernel ----
 
     def ended(self, gt: AnyGreenThread) -> None:
         error = gt.error

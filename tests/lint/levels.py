@@ -1,9 +1,9 @@
-"""Which level catches which mistake: asks all of them, and prints or writes ``docs/levels.md``.
+"""Asks every level which mistakes it reports, and prints the table or writes ``levels.md``.
 
     python3 -m tests.lint.levels [--write]
 
-needs CPython 3.12 or later, with mypy and basedpyright.  ``--write`` also measures genlet's own
-code, broken, and the time that mypy takes; that is a matter of minutes.
+It needs CPython 3.12 or later, mypy and basedpyright.  ``--write`` also measures broken copies of
+genlet's own code and the time that mypy takes, which is a matter of minutes.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from . import checkers
 from .checkers import ROOT, Report
 from .mistakes import KINDS, MISTAKES, Mistake
 
-PAGE = ROOT / "docs" / "levels.md"
+PAGE = Path(__file__).with_name("levels.md")
 
-# How a level stands to a mistake.
+# The result of showing a mistake to a level.
 CAUGHT, ELSEWHERE, NOT_RUN, UNSEEN = "●", "○", "-", ""
 
 STATIC = ("mypy", "plugin", "pyright", "pyright+", "lint")
@@ -35,7 +35,7 @@ Marks = Dict[str, Dict[str, str]]  # by level, by the name of the mistake
 
 
 def missing(level: str) -> Optional[str]:
-    """Say why *level* cannot be asked here, None if it can."""
+    """Return why *level* cannot be asked here, None if it can."""
     if level in ("mypy", "plugin"):
         return checkers.mypy_missing()
     if level.startswith("pyright"):
@@ -46,7 +46,7 @@ def missing(level: str) -> Optional[str]:
 
 
 def ask(levels: Iterable[str], mistakes: Sequence[Mistake] = MISTAKES) -> Marks:
-    """Ask *levels* about all *mistakes*: each level in one go."""
+    """Show all *mistakes* to *levels*, each level in one pass."""
     wanted = set(levels)
     with TemporaryDirectory() as name:
         folder = Path(name).resolve()
@@ -122,19 +122,18 @@ INTRODUCTION = f"""\
 | lint | `python3 -m genlet lint` |
 | hook | debug mode's import hook, on every Python |
 | monitor | debug mode's monitor, on CPython 3.12 and later |
-| plain run | what is raised without debug mode, nearly always a TypeError or an AttributeError |
+| plain run | exceptions without debug mode, nearly always a TypeError or an AttributeError |
 
-● The level reports the wrong line itself, and says that something is wrong with it. An error about
-missing annotations or types that are unknown does not count, nor does a result that is not used
-unless it is a green call's. ○ It reports another line; this is not counted. - The line is
-not run: it is not reached, or needs a terminal or a network. A debug run sees what the hook, the
-monitor and the plain run see, together.
+● The level reports the wrong line, for this mistake. An error about missing annotations or unknown
+types does not count, nor does an unused result unless it is that of a green call. ○ The level reports
+another line, which does not count. - The line is not run: it is not reached, or needs a terminal or a
+network. "debug" is the hook, the monitor and the plain run together.
 
 """
 
 
 class Counts(NamedTuple):
-    """How many of how many each level, and several together, caught."""
+    """How many mistakes each level caught, and several levels together."""
 
     number: int
     caught: Dict[str, int]
@@ -164,7 +163,7 @@ def _count(marks: Marks, mistakes: List[Mistake]) -> Counts:
 
 
 def unseen(marks: Marks) -> List[Mistake]:
-    """Return what no level catches on its line."""
+    """Return the mistakes that no level reports on their line."""
     return [
         mistake
         for mistake in MISTAKES
@@ -204,7 +203,7 @@ def table(marks: Marks) -> str:
 
 
 def measured() -> str:
-    """Return what is measured besides: broken copies and the time that mypy takes."""
+    """Return the sections on broken copies and on the time that mypy takes."""
     from .measures import LINES, broken_copies, checking_times
 
     broken = broken_copies()
@@ -242,7 +241,7 @@ A user's program of {LINES:,} lines, checked by mypy; medians of nine, in turn w
 
 
 def committed() -> Marks:
-    """Return the marks that the page has."""
+    """Return the marks on the page."""
     marks: Marks = {level: {} for level in LEVELS}
     names = {mistake.name for mistake in MISTAKES}
     for line in PAGE.read_text("utf-8").splitlines():

@@ -1,4 +1,4 @@
-"""The table of ``docs/levels.md`` is what the levels say, as far as they can be asked here."""
+"""The table in ``levels.md`` is true of the levels that can be asked here."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def changed(level: str) -> List[str]:
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_level_says_what_the_page_says(level: str) -> None:
-    """A level that sees more or less than before has the page written anew."""
+    """The page has the marks that each level gives."""
     reason = levels.missing(level)
     if reason:
         pytest.skip(reason)
@@ -47,7 +47,7 @@ def test_a_level_says_what_the_page_says(level: str) -> None:
 
 
 def test_the_page_has_every_mistake_and_no_other() -> None:
-    """A mistake that is added is shown to all."""
+    """The page has a row for each mistake."""
     names = [mistake.name for mistake in MISTAKES]
     page = levels.committed()
     assert len(set(names)) == len(names) >= 170
@@ -56,13 +56,13 @@ def test_the_page_has_every_mistake_and_no_other() -> None:
 
 
 def test_what_no_level_sees_has_a_reason_and_nothing_else_has() -> None:
-    """The page says why, and claims it of nothing that a level catches."""
+    """Exactly the mistakes that no level reports have a reason."""
     unseen = [mistake.name for mistake in levels.unseen(levels.committed())]
     assert unseen == [mistake.name for mistake in MISTAKES if mistake.unseen]
 
 
 def test_every_dropped_call_that_runs_is_caught_in_debug_mode() -> None:
-    """Typed or not: the hook reports it on its line."""
+    """Debug mode reports every dropped call that runs, typed or not, on its line."""
     page = levels.committed()
     missed = [
         mistake.name
@@ -78,7 +78,7 @@ def test_every_dropped_call_that_runs_is_caught_in_debug_mode() -> None:
     platform.python_implementation() == "PyPy", reason="it compiles as CPython does"
 )
 def test_every_mistake_is_one_wrong_line_of_a_module_that_compiles() -> None:
-    """And the line is not that of an import."""
+    """Each mistake compiles and has exactly one marked line, with code."""
     for mistake in MISTAKES:
         compile(mistake.source, mistake.name, "exec")
         assert mistake.source.count(MARK) == 1
