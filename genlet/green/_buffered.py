@@ -12,6 +12,10 @@
 # A write that waits has taken its data already: what was not yet written of it when it is
 # interrupted stays in the buffer, and the next flush writes it.  The buffer loses only what the raw
 # file said it wrote, and between that and the loss nothing can happen.
+#
+# A bytearray that a raw file was given is never resized: the raw file may still have a view of it,
+# on PyPy until the collector runs.  What was written of it is counted, and when the writing is over
+# a new bytearray with the rest takes its place.
 
 from __future__ import annotations
 
@@ -34,7 +38,8 @@ from ..abc import Green, green
 from ..end import END, End
 from ..errors import BusyResource, IncompleteReadError, LimitOverrunError, Unfinished
 from ..kernel import AnyGreenThread
-from ._raw import READ_CHUNK, FileIO, IOBase, Raw, RawIOBase, attempt, current, octets
+from ._octets import octets, size_of
+from ._raw import READ_CHUNK, FileIO, IOBase, Raw, RawIOBase, attempt, current
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -126,6 +131,7 @@ class _Buffered(IOBase):
         "_source",
         "_tail",
         "_taker",
+        "_written",
     )
 
     def _adopt(self, buffer_size: int, *raws: Raw) -> None:
@@ -576,6 +582,7 @@ class BufferedWriter(_Buffered):
             raise UnsupportedOperation('"raw" argument must be writable.')
         self._sink: Raw = raw
         self._pending: bytearray = bytearray()
+        self._written: int = 0  # of _pending, while somebody writes it
         self._tail: Optional[memoryview] = None  # of a big write under way: comes after _pending
         self._giver: Optional[AnyGreenThread] = None  # who writes to the raw file
 
@@ -600,7 +607,7 @@ class BufferedWriter(_Buffered):
         if self._giver is not None or self._closed:
             self._refuse()
         pending = self._pending
-        size = len(data) if isinstance(data, bytes) else memoryview(data).nbytes
+        size = len(data) if isinstance(data, bytes) else size_of(data)
         if size < self._buffer_size:
             pending += data
             if len(pending) > self._buffer_size:
@@ -636,20 +643,26 @@ class BufferedWriter(_Buffered):
         write = self._sink.write
         self._giver = current()
         try:
-            while pending:
-                count = yield from write(pending)
-                del pending[:count]
+            if pending:
+                self._written = yield from write(pending)
+                while self._written < len(pending):
+                    with octets(pending) as view, view[self._written :] as rest:
+                        count = yield from write(rest)
+                    self._written += count
             while tail:
                 count = yield from write(tail)
-                self._tail = tail = tail[count:]
+                with tail:
+                    self._tail = tail = tail[count:]
         finally:
             self._giver = None
             self._tail = None
+            self._pending = pending[self._written :]
+            self._written = 0
             if tail is not None:
-                pending += tail
-                tail.release()
+                with tail:
+                    self._pending += tail
             if self._closed:
-                pending.clear()
+                self._pending = bytearray()
 
     @green
     def finish(self) -> Green[None]:
@@ -676,15 +689,23 @@ class BufferedWriter(_Buffered):
 
     def _unwritten(self) -> int:
         """Return how many bytes are still to be written."""
-        return len(self._pending) + (len(self._tail) if self._tail is not None else 0)
+        tail = self._tail
+        return len(self._pending) - self._written + (0 if tail is None else len(tail))
 
     def _write_out(self) -> int:
         """Write what can be written without waiting, and return how many bytes are left."""
-        while self._pending and self._giver is None:
-            count = attempt(self._sink, self._pending)
-            if count is None:
-                break
-            del self._pending[:count]
+        if self._giver is None:
+            try:
+                with octets(self._pending) as view:
+                    while self._written < len(view):
+                        with view[self._written :] as rest:
+                            count = attempt(self._sink, rest)
+                        if count is None:
+                            break
+                        self._written += count
+            finally:
+                self._pending = self._pending[self._written :]
+                self._written = 0
         return self._unwritten()
 
     def writable(self) -> bool:
@@ -728,7 +749,7 @@ class BufferedWriter(_Buffered):
     def _abort(self) -> None:
         self._close_raws()
         if self._giver is None:
-            self._pending.clear()
+            self._pending = bytearray()
 
 
 class BufferedRWPair(BufferedReader, BufferedWriter):

@@ -51,6 +51,7 @@ from ..kernel import (
     getcurrent,
     trampoline,
 )
+from ._octets import octets, size_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -106,13 +107,6 @@ class Raw(Protocol):
     def writable(self) -> bool: ...
 
     def isatty(self) -> bool: ...
-
-
-def octets(data: Buffer) -> memoryview:
-    """Return a view of *data* by bytes."""
-    view = memoryview(data)
-    # What was cast is slow to read on PyPy: a byte costs as much as a call.
-    return view if view.format == "B" and view.ndim == 1 and view.contiguous else view.cast("B")
 
 
 def closed_meanwhile(file: object) -> ClosedResource:
@@ -299,9 +293,11 @@ class RawIOBase(IOBase):
     def writelines(self, lines: Iterable[Buffer], /) -> Green[None]:
         """Write each of *lines*, which bring their ends, to its last byte."""
         for line in lines:
-            rest = octets(line)
-            while rest:
-                rest = rest[(yield from self.write(rest)) :]
+            with octets(line) as view:
+                done = 0
+                while done < len(view):
+                    with view[done:] as rest:
+                        done += yield from self.write(rest)
 
     @green
     def finish(self) -> Green[None]:
@@ -376,15 +372,16 @@ class FileIO(RawIOBase):
 
     @green
     def write(self, data: Buffer, /) -> Green[int]:
-        return self._call(self._file.write, self._portion(data), write=True)
+        call = self._write_some if self._shared or WRITE_CHUNK else self._file.write
+        return self._call(call, data, write=True)
 
-    def _portion(self, data: Buffer) -> Buffer:
-        """Return as much of *data* as one system call is to be given."""
+    def _write_some(self, data: Buffer) -> Optional[int]:
+        """Write as much of *data* as one system call is given; None if that would block."""
         most = PIPE_BUF if self._shared else WRITE_CHUNK
-        if most is None:
-            return data
-        size = len(data) if isinstance(data, bytes) else memoryview(data).nbytes
-        return octets(data)[:most] if size > most else data
+        if most is None or size_of(data) <= most:
+            return self._file.write(data)
+        with octets(data) as view, view[:most] as portion:
+            return self._file.write(portion)
 
     @green
     def _call(
@@ -422,7 +419,7 @@ class FileIO(RawIOBase):
 
     def write_now(self, data: Buffer, /) -> Optional[int]:
         """Write some of *data* if that can be done without waiting; None if not."""
-        return self._file.write(self._portion(data)) if self._is_ready(write=True) else None
+        return self._write_some(data) if self._is_ready(write=True) else None
 
     def close(self) -> None:
         """Close it; whoever waits in it gets ClosedResource at once.
@@ -567,11 +564,12 @@ class SocketIO(RawIOBase):
     def write(self, data: Buffer, /) -> Green[int]:
         if not self.writable():
             raise UnsupportedOperation("File not open for writing")
-        if WRITE_CHUNK is not None:
-            data = octets(data)[:WRITE_CHUNK]
         before, self._writing = self._writing, current()
         try:
-            return (yield from self._sock.send(data))
+            if WRITE_CHUNK is None or size_of(data) <= WRITE_CHUNK:
+                return (yield from self._sock.send(data))
+            with octets(data) as view, view[:WRITE_CHUNK] as portion:
+                return (yield from self._sock.send(portion))
         finally:
             self._writing = before
 

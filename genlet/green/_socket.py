@@ -53,7 +53,7 @@ from ..kernel import (
     sleep,
 )
 from . import dns
-from ._raw import octets
+from ._octets import octets, size_of
 from .io import (
     BufferedReader,
     BufferedRWPair,
@@ -265,7 +265,7 @@ class socket:
                 try:
                     count = self._sock.recv_into(buffer, nbytes, flags)
                 except BlockingIOError:
-                    if not (nbytes or memoryview(buffer).nbytes):
+                    if not (nbytes or size_of(buffer)):
                         return 0  # as in `recv`
                     if flags & DONTWAIT and timeout is None:
                         raise
@@ -273,7 +273,7 @@ class socket:
                 else:
                     self._credit -= 1
                     if reader.hint and count and not flags:
-                        reader.ready = count == (nbytes or memoryview(buffer).nbytes)
+                        reader.ready = count == (nbytes or size_of(buffer))
                     return count
             self._credit = BURST
             deadline = yield from _wait(reader, timeout, deadline)
@@ -443,46 +443,44 @@ class socket:
         """
         writer = self._writer
         timeout = self._timeout
-        sent = None
+        done = None
         if writer.ready and self._credit > 0:
             try:
-                sent = self._send(data, flags)
+                done = self._send(data, flags)
             except BlockingIOError:
                 if timeout == 0 or (flags & DONTWAIT and timeout is None):
                     raise
                 writer.ready = False
             else:
                 self._credit -= 1
-                if isinstance(data, bytes) and sent == len(data):
+                if isinstance(data, bytes) and done == len(data):
                     return
-        rest = memoryview(data)
-        if rest.nbytes:  # or it may not be cast
-            rest = octets(rest)[sent or 0 :]
-        if not rest.nbytes and sent is not None:
-            return
-        deadline = None
-        try:
+        # An error that lives on must not keep *data* from being resized: the views are released.
+        with octets(data) as view:
+            size = len(view)
+            if done == size:
+                return
+            done = done or 0
+            deadline = None
             while True:
                 if writer.ready or flags or timeout == 0:
                     if self._credit <= 0 and timeout != 0:
                         self._credit = BURST
                         yield from checkpoint()
                     try:
-                        sent = self._send(rest[:CHUNK], flags)
+                        with view[done : CHUNK and done + CHUNK] as rest:
+                            done += self._send(rest, flags)
                     except BlockingIOError:
                         if timeout == 0 or (flags & DONTWAIT and timeout is None):
                             raise
                         writer.ready = False
                     else:
                         self._credit -= 1
-                        rest = rest[sent:]
-                        if not rest.nbytes:
+                        if done >= size:
                             return
                         continue
                 self._credit = BURST
                 deadline = yield from _wait(writer, timeout, deadline)
-        finally:
-            rest.release()  # an error that lives on must not keep *data* from being resized
 
     @green
     def sendfile(
@@ -575,13 +573,15 @@ class socket:
         try:
             while count is None or total < count:
                 block = SENDFILE_BLOCK if count is None else min(count - total, SENDFILE_BLOCK)
-                data = memoryview(file.read(block))
-                if not data:
-                    break
-                while data:
-                    sent = yield from self.send(data)
-                    total += sent
-                    data = data[sent:]
+                with memoryview(file.read(block)) as data:
+                    if not data:
+                        break
+                    done = 0
+                    while done < len(data):
+                        with data[done:] as rest:
+                            sent = yield from self.send(rest)
+                        done += sent
+                        total += sent
             return total
         finally:
             if total and hasattr(file, "seek"):

@@ -58,7 +58,8 @@ from ..hubs import notify_close
 from ..kernel import checkpoint, trampoline
 from . import _children
 from ._mirror import mirror
-from ._raw import PIPE_BUF, FileIO, current, is_still, octets
+from ._octets import octets
+from ._raw import PIPE_BUF, FileIO, current, is_still
 from .io import BufferedReader, BufferedRWPair, BufferedWriter, TextIOWrapper, open_raw
 
 if sys.platform != "win32":
@@ -155,7 +156,10 @@ def write(fd: int, data: Buffer, /) -> Green[int]:
     """
 
     def call(blocks: bool) -> int:
-        return real.write(fd, octets(data)[:PIPE_BUF] if blocks else data)
+        if not blocks:
+            return real.write(fd, data)
+        with octets(data) as view, view[:PIPE_BUF] as portion:
+            return real.write(fd, portion)
 
     return _when_ready(fd, call, write=True)
 
