@@ -8,12 +8,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
+
+from .._compat import IS_PYPY
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["octets", "size_of"]
+__all__ = ["WRITE_CHUNK", "octets", "size_of"]
+
+# How many bytes are given to one system call where there are more.  PyPy copies all that it is given
+# to write, at each call.
+WRITE_CHUNK: Optional[int] = 65536 if IS_PYPY else None
 
 
 def octets(data: Buffer) -> memoryview:

@@ -51,7 +51,8 @@ from ..kernel import (
     getcurrent,
     trampoline,
 )
-from ._octets import octets, size_of
+from ._octets import WRITE_CHUNK, octets, size_of
+from ._waiting import BURST
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -64,14 +65,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 A = TypeVar("A")
 
-# Calls that may succeed one after the other without waiting before a file lets others run, as in
-# genlet.green.socket.
-BURST = 64
-
-# The most that one system call is given or asked for where the whole is bigger.  PyPy copies all
-# that it is given to write, each time.
-WRITE_CHUNK: Optional[int] = 65536 if IS_PYPY else None
-READ_CHUNK = 262144
+READ_CHUNK = 262144  # bytes that one system call is asked for at most
 
 PIPE_BUF: int = getattr(select, "PIPE_BUF", 512)  # bytes; POSIX promises 512
 

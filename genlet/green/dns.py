@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import socket as real
 from functools import lru_cache
+from math import inf
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -25,13 +26,16 @@ from typing import (
 )
 
 from ..abc import Green, green
+from ..kernel import get_scheduler, move_on_after
 from ..tpool import ThreadPool
+from ._addresses import Address
 
-# A `Resolver` of a user's own is written with these.
+# A `Resolver` of a user's own is written with these four.
 from ._addresses import AddrInfo as AddrInfo
 from ._addresses import Host as Host
 from ._addresses import HostEntry as HostEntry
 from ._addresses import Port as Port
+from ._waiting import timed_out
 
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec
@@ -320,6 +324,30 @@ def needs_lookup(address: Any) -> bool:
     return isinstance(host, (str, bytes, bytearray)) and not is_numeric(
         host if isinstance(host, str) else bytes(host)
     )
+
+
+@green
+def numeric_address(
+    address: Tuple[Any, ...], family: int, deadline: Optional[float]
+) -> Green[Address]:
+    """Return *address* with the name of its host replaced by a numeric address.
+
+    Args:
+        family: The family of the socket; of other families than the internet's nothing is replaced.
+        deadline: On the run's clock; None waits forever.
+
+    Raises:
+        socket.timeout: The deadline has passed.
+        socket.gaierror: The name was not found.
+    """
+    if family not in (real.AF_INET, real.AF_INET6):
+        return address
+    host = None
+    with move_on_after(inf if deadline is None else deadline - get_scheduler().clock()):
+        host = yield from first_address(address[0], family)
+    if host is None:
+        raise timed_out()
+    return (host, *address[1:])
 
 
 @green

@@ -129,7 +129,7 @@ from ..kernel import (
 from . import socket as sockets
 from ._mirror import mirror
 from ._octets import octets, size_of
-from ._socket import BURST
+from ._waiting import BURST
 
 if TYPE_CHECKING:
     import socket as plain
