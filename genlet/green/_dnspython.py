@@ -1,8 +1,8 @@
-"""Names looked up without libc: dnspython's messages over sockets that wait green."""
+"""A resolver without libc: it sends dnspython's messages over green sockets."""
 
-# dnspython reads /etc/resolv.conf, and builds and takes apart messages; which name to ask whom for,
-# and how long, is decided here, for its own resolver blocks and its asynchronous one wants asyncio
-# or trio.  Its modules are fetched by name: it need not be there when types are checked.
+# dnspython reads /etc/resolv.conf and encodes and decodes messages.  The search over names, servers
+# and timeouts is here, because dnspython's own resolver blocks and its asynchronous one needs asyncio
+# or trio.  Its modules are imported by name, so that types can be checked where it is not installed.
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ import errno
 import os
 import socket as real
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
 from ..abc import Green, green
 from ..kernel import Descriptor, Direction, get_scheduler, sleep
-
-if TYPE_CHECKING:
-    from .dns import AddrInfo, Host, HostEntry, Port
+from ._addresses import AddrInfo, Host, HostEntry, Port
 
 HOSTS = "/etc/hosts"
-DATAGRAM = 65535  # bytes; the longest there is
+DATAGRAM = 65535  # bytes; the longest possible
 PAUSE = 0.1  # seconds before all servers are asked again; doubled each time
-TRUNCATED = 0x0200  # the bit of a message's flags
+TRUNCATED = 0x0200  # a bit of a message's flags
 
 
 class DnspythonResolver:
-    """/etc/hosts, then the name servers of /etc/resolv.conf.
+    """Looks up names in /etc/hosts, then with the name servers of /etc/resolv.conf.
 
-    No nsswitch.conf, mDNS, AI_ADDRCONFIG or AI_V4MAPPED, and no cache.  Both families are asked for
-    one after the other, IPv4 first.
+    It knows no nsswitch.conf, mDNS, AI_ADDRCONFIG or AI_V4MAPPED, and has no cache.  The families
+    are asked for one after the other, IPv4 first.
 
     Raises:
         ImportError: dnspython is not installed.
@@ -46,7 +44,7 @@ class DnspythonResolver:
                 'the resolver "dnspython" needs dnspython: pip install "genlet[dns]"'
             ) from exc
 
-    # ---- what a Resolver does ----
+    # ---- the methods of a Resolver ----
 
     @green
     def getaddrinfo(
@@ -115,7 +113,7 @@ class DnspythonResolver:
         raise _unknown()
 
     def _candidates(self, host: str) -> List[Any]:
-        """Return the full names that *host* may stand for, as resolv.conf's search says."""
+        """Return the full names that *host* may stand for by the search list of resolv.conf."""
         try:
             name = self._name.from_text(host, None)
         except (self._error, UnicodeError) as exc:
@@ -130,10 +128,10 @@ class DnspythonResolver:
 
     @green
     def _ask(self, name: Any, kind: str) -> Green[Optional[Tuple[str, List[str]]]]:
-        """Ask the name servers in turn until one of them knows.
+        """Ask the name servers in turn until one of them answers.
 
         Returns:
-            The canonical name and the records, None if there are none.
+            The canonical name and the records; None if there are none.
         """
         config = self._config
         query = self._message.make_query(name, kind)
@@ -153,14 +151,14 @@ class DnspythonResolver:
                 if chain is not None and chain.answer is not None:
                     records = [record.to_text() for record in chain.answer]
                     return chain.canonical_name.to_text(omit_final_dot=True), records
-                if reply.rcode() in (0, 3):  # no such record, no such name
+                if reply.rcode() in (0, 3):  # there is no such record, or no such name
                     return None
             yield from sleep(min(pause, max(end - clock(), 0)))
             pause *= 2
 
     @green
     def _exchange(self, server: str, query: Any, until: float) -> Green[Any]:
-        """Return the reply of *server*, asked by UDP and, if that is cut short, by TCP."""
+        """Return the reply of *server*, asked by UDP and, if that reply is truncated, by TCP."""
         reply = yield from self._ask_over(real.SOCK_DGRAM, server, query, until)
         if reply.flags & TRUNCATED:
             reply = yield from self._ask_over(real.SOCK_STREAM, server, query, until)
@@ -190,7 +188,7 @@ class DnspythonResolver:
                     reply = self._message.from_wire(
                         (yield from _recv(sock, reader, DATAGRAM, until))
                     )
-                    if query.is_response(reply):  # or it answers something else
+                    if query.is_response(reply):  # otherwise it answers another query
                         return reply
             finally:
                 descriptor.close()
@@ -224,7 +222,7 @@ def _read(sock: real.socket, reader: Direction, size: int, until: float) -> Gree
 
 
 def _hosts() -> Iterator[Tuple[str, List[str]]]:
-    """Give what /etc/hosts says: an address and its names."""
+    """Iterate over the lines of /etc/hosts: an address and its names."""
     try:
         with open(HOSTS, encoding="utf-8", errors="replace") as file:
             lines = file.readlines()
@@ -237,7 +235,7 @@ def _hosts() -> Iterator[Tuple[str, List[str]]]:
 
 
 def _numeric(host: str) -> Optional[str]:
-    """Return *host* as libc writes it, None if it is a name."""
+    """Return the address *host* as libc writes it; None if it is a name."""
     try:
         infos: Any = real.getaddrinfo(host, None, flags=real.AI_NUMERICHOST)
     except real.gaierror:

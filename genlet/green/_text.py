@@ -1,12 +1,12 @@
 """Text files: characters and lines of text over a buffered file of bytes."""
 
 # Decoding follows ``io.TextIOWrapper``: chunks of bytes go through an incremental decoder, so that a
-# character may be split across reads, and, if line ends are universal, through an
-# IncrementalNewlineDecoder, which keeps back a ``\r`` until it has seen what comes next.
+# character may be split across reads.  With universal line ends they also go through an
+# IncrementalNewlineDecoder, which holds back a ``\r`` until it has seen the next character.
 #
-# As in `genlet.green._buffered`, who must wait takes all the text that there is into its own hands,
-# and puts it back when it is interrupted.  A second reader then finds none and asks the buffered
-# file, which refuses it.
+# As in `genlet.green._buffered_reader`, a read that must wait takes all the decoded text, and puts
+# it back when it is interrupted.  A second reader finds none and asks the buffered file, which
+# refuses it.
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ from io import UnsupportedOperation
 from typing import Any, Iterable, List, Optional, Protocol, Tuple, Union, cast
 
 from ..abc import Green, green
-from ._buffered import BufferedReader, BufferedWriter, Lines
+from ._buffered import LineFile
+from ._buffered_reader import BufferedReader
+from ._buffered_writer import BufferedWriter
 
-CHUNK = 8192  # bytes; what is decoded at a time
+CHUNK = 8192  # bytes that are decoded at a time
 
 
 class Decoder(Protocol):
-    """What decodes piece by piece."""
+    """An object that decodes piece by piece."""
 
     def decode(self, input: bytes, final: bool = ...) -> str: ...
 
 
-class TextIOWrapper(Lines[str]):
+class TextIOWrapper(LineFile[str]):
     """Decodes what it reads from a buffered file, and encodes what it writes to it.
 
     Args:
@@ -36,7 +38,7 @@ class TextIOWrapper(Lines[str]):
         encoding, errors, newline, line_buffering: As for ``io.TextIOWrapper``, with its defaults.
 
     Source:
-        ``io.TextIOWrapper``.  Differs: it has no positions, not even on a regular file.
+        ``io.TextIOWrapper``.  Differs: it has no positions, even on a regular file.
     """
 
     __slots__ = (
@@ -60,7 +62,8 @@ class TextIOWrapper(Lines[str]):
         newline: Optional[str] = None,
         line_buffering: bool = False,
     ) -> None:
-        # The real one checks the arguments and knows the defaults, the locale's encoding too.
+        # The standard library's checks the arguments, and knows the defaults and the locale's
+        # encoding.
         self._spec: real.TextIOWrapper = real.TextIOWrapper(
             real.BytesIO(), encoding, errors, newline, line_buffering
         )
@@ -72,7 +75,7 @@ class TextIOWrapper(Lines[str]):
         self._newline: Optional[str] = newline
         if isinstance(buffer, BufferedReader):
             self._reader = buffer
-            assert codec.incrementaldecoder is not None, "the real one has one"
+            assert codec.incrementaldecoder is not None, "io.TextIOWrapper has made one"
             decoder = codec.incrementaldecoder(self.errors)
             self._decoder: Decoder = (
                 decoder
@@ -81,7 +84,7 @@ class TextIOWrapper(Lines[str]):
             )
         if isinstance(buffer, BufferedWriter):
             self._writer = buffer
-            assert codec.incrementalencoder is not None, "the real one has one"
+            assert codec.incrementalencoder is not None, "io.TextIOWrapper has made one"
             self._encoder: codecs.IncrementalEncoder = codec.incrementalencoder(self.errors)
         self._text: str = ""  # what was decoded ahead: self._text[self._at:]
         self._at: int = 0
@@ -90,7 +93,7 @@ class TextIOWrapper(Lines[str]):
 
     @green
     def read(self, size: Optional[int] = -1, /) -> Green[str]:
-        """Read *size* characters, or less if the end comes first; without a size all.
+        """Read *size* characters, or fewer if the end comes first; without a size, all.
 
         Source:
             ``io.TextIOWrapper.read``.
@@ -127,10 +130,10 @@ class TextIOWrapper(Lines[str]):
 
     @green
     def readline(self, size: Optional[int] = -1, /) -> Green[str]:
-        """Read a line with its end; of a longer one *size* characters.
+        """Read a line with its line end; of a longer line *size* characters.
 
         Returns:
-            The line; at the end of the file what is left, and then nothing.
+            The line.  At the end of the file it is what is left, and after that it is empty.
 
         Source:
             ``io.TextIOWrapper.readline``.
@@ -175,7 +178,7 @@ class TextIOWrapper(Lines[str]):
         return "".join(parts)
 
     def _line_end(self, text: str, start: int) -> int:
-        """Return where the line that begins at *start* ends, 0 if *text* does not show it."""
+        """Return the end of the line that begins at *start*; 0 if *text* does not have it."""
         newline = self._newline
         if newline != "":
             newline = newline or "\n"
@@ -189,12 +192,12 @@ class TextIOWrapper(Lines[str]):
 
     @green
     def _decode_more(self, reader: BufferedReader) -> Green[Tuple[str, bool]]:
-        """Return the text of another chunk, which may be none yet, and whether it is the last."""
+        """Return the text of the next chunk, which may be empty, and whether it is the last."""
         chunk = yield from reader.read1(CHUNK)
         return self._decoder.decode(chunk, not chunk), not chunk
 
     def _take(self) -> str:
-        """Take all the text that there is."""
+        """Take all the decoded text."""
         rest = self._text[self._at :]
         self._text = ""
         self._at = 0
@@ -213,9 +216,10 @@ class TextIOWrapper(Lines[str]):
 
     @green
     def write(self, text: str, /) -> Green[int]:
-        """Write *text*; it waits only if the buffer is full, or for the end of a line.
+        """Write *text*; this waits if the buffer is full, or by line if the text completes one.
 
-        Interrupted, or at an error, what was not written stays in the buffer: do not write it again.
+        After an interruption or an error, what was not written stays in the buffer: do not write it
+        again.
 
         Returns:
             How many characters *text* has.
@@ -239,9 +243,9 @@ class TextIOWrapper(Lines[str]):
 
     @green
     def writelines(self, lines: Iterable[str], /) -> Green[None]:
-        """Write each of *lines*, to which no line ends are added.
+        """Write each of *lines*; no line ends are added.
 
-        Interrupted, the lines that were not begun are not written.
+        After an interruption, the lines that were not begun are not written.
 
         Source:
             ``io.IOBase.writelines``.
@@ -264,20 +268,20 @@ class TextIOWrapper(Lines[str]):
 
     @green
     def finish(self) -> Green[None]:
-        """Write out what is buffered, and close.
+        """Write out what is buffered, and close the file.
 
-        Interrupted, or at an error, it is closed all the same, and the rest is dropped.
+        After an interruption or an error the file is closed too, and the rest is dropped.
         """
         self._text = ""
         yield from self._buffer.finish()
 
     def close(self) -> None:
-        """Write out what can be written without waiting, and close.
+        """Write out what does not wait, and close the file.
 
-        Whoever waits in it gets ClosedResource at once.
+        A greenthread that waits in the file gets ClosedResource at once.
 
         Raises:
-            Unfinished: Not everything could be written; it is closed all the same.
+            Unfinished: Not everything could be written; the file is closed all the same.
 
         Source:
             ``io.TextIOWrapper.close``, which waits.
@@ -289,7 +293,7 @@ class TextIOWrapper(Lines[str]):
         self._text = ""
         self._buffer._abort()
 
-    # ---- what it is ----
+    # ---- properties ----
 
     @property
     def buffer(self) -> Union[BufferedReader, BufferedWriter]:
@@ -303,17 +307,17 @@ class TextIOWrapper(Lines[str]):
 
     @property
     def errors(self) -> str:
-        """What happens to what cannot be decoded or encoded."""
+        """The name of the handler for bytes and characters that cannot be converted."""
         return self._spec.errors or "strict"
 
     @property
     def line_buffering(self) -> bool:
-        """Whether the end of a line is written out at once."""
+        """Whether each complete line is written out at once."""
         return self._spec.line_buffering
 
     @property
     def newlines(self) -> Any:
-        """The kinds of line ends that were read and translated, None for none."""
+        """The kinds of line ends that were read and translated; None for none."""
         return getattr(self._decoder, "newlines", None) if self._reader is not None else None
 
     @property

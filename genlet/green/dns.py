@@ -1,9 +1,9 @@
-"""Names and addresses: ``getaddrinfo`` and its kin, green.
+"""Green look-ups of host names and addresses: ``getaddrinfo`` and similar functions.
 
-`genlet.green.socket` re-exports the functions.  What is numeric is answered at once; names are
-looked up by libc, on threads of their own, so /etc/hosts, nsswitch.conf and search lists hold, and
-a slow name server keeps nobody waiting but who asked.  The environment's ``GENLET_RESOLVER``, or
-`set_resolver`, chooses another way.
+`genlet.green.socket` re-exports the functions.  Numeric addresses are answered at once.  Names are
+looked up by libc on separate threads: /etc/hosts, nsswitch.conf and search lists apply, and a slow
+name server delays only the greenthread that asked.  `set_resolver` or the environment variable
+``GENLET_RESOLVER`` selects another resolver.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import socket as real
 from functools import lru_cache
+from math import inf
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -25,8 +26,16 @@ from typing import (
 )
 
 from ..abc import Green, green
-from ..kernel import get_scheduler
+from ..kernel import get_scheduler, move_on_after
 from ..tpool import ThreadPool
+from ._addresses import Address
+
+# A `Resolver` of a user's own is written with these four.
+from ._addresses import AddrInfo as AddrInfo
+from ._addresses import Host as Host
+from ._addresses import HostEntry as HostEntry
+from ._addresses import Port as Port
+from ._waiting import timed_out
 
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec
@@ -34,11 +43,6 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
 
 T = TypeVar("T")
-
-Host = Union[str, bytes, None]
-Port = Union[str, bytes, int, None]
-AddrInfo = Tuple[real.AddressFamily, real.SocketKind, int, str, Tuple[Any, ...]]
-HostEntry = Tuple[str, List[str], List[str]]
 
 __all__ = [
     "Resolver",
@@ -51,14 +55,14 @@ __all__ = [
     "set_resolver",
 ]
 
-THREADS = 8  # as many lookups at once; further ones queue
+THREADS = 8  # look-ups at the same time; further ones queue
 
-# Numeric for the standard library, too: INADDR_ANY and INADDR_BROADCAST.
+# The standard library treats these as numeric: INADDR_ANY and INADDR_BROADCAST.
 WILDCARDS = ("", "<broadcast>")
 
 
 class Resolver(Protocol):
-    """What looks names up.  It is asked only about what is not numeric."""
+    """An object that looks up names.  It is never asked about numeric addresses."""
 
     def getaddrinfo(
         self, host: Host, port: Port, family: int, type: int, proto: int, flags: int, /
@@ -80,17 +84,17 @@ class Resolver(Protocol):
 
 
 class LibcResolver:
-    """Libc's own lookups.
+    """Looks up names with libc.
 
     Args:
-        pool: The threads that make them; None makes them in place.
+        pool: The threads that make the calls.  None makes them in place, which blocks.
     """
 
     def __init__(self, pool: Optional[ThreadPool]) -> None:
         self._pool: Optional[ThreadPool] = pool
 
     def close(self) -> None:
-        """Dismiss the threads; who waits for one still gets its answer."""
+        """Dismiss the threads; look-ups that have begun are still answered."""
         if self._pool is not None:
             self._pool.killall()
 
@@ -127,7 +131,7 @@ def libc_getaddrinfo(
     return list(infos)
 
 
-# ---- who is asked ---------------------------------------------------------------------------------
+# ---- the resolver ---------------------------------------------------------------------------------
 
 
 def _thread() -> Resolver:
@@ -154,13 +158,13 @@ _resolver: Optional[Resolver] = None
 
 
 def set_resolver(resolver: Union[str, Resolver, None] = None) -> None:
-    """Choose who looks names up, in every run of the process, from the next lookup on.
+    """Choose the resolver of the whole process, from the next look-up on.
 
     Args:
-        resolver: ``"thread"``, libc on threads of its own; ``"dnspython"``, which asks the name
-            servers of /etc/resolv.conf over green sockets and needs the extra ``genlet[dns]``;
-            ``"block"``, libc called in place, which holds up the whole run; a `Resolver` of your
-            own; None, what the environment's ``GENLET_RESOLVER`` names, "thread" without it.
+        resolver: ``"thread"`` calls libc on separate threads.  ``"dnspython"`` asks the name servers
+            of /etc/resolv.conf over green sockets and needs the extra ``genlet[dns]``.  ``"block"``
+            calls libc in place, which blocks the whole run.  A `Resolver` is used as it is.  None
+            takes the one that ``GENLET_RESOLVER`` names, or else "thread".
 
     Raises:
         ValueError: There is no resolver of that name.
@@ -213,13 +217,13 @@ def getaddrinfo(
     Numeric hosts and None are answered without waiting.
 
     Raises:
-        socket.gaierror: There is no such host or service, or nobody could say.
+        socket.gaierror: There is no such host or service, or the look-up failed.
         UnicodeError: *host* cannot be encoded (IDNA).
 
     Source:
         ``socket.getaddrinfo``.
     """
-    # For what is numeric, or wrong in itself, libc says with AI_NUMERICHOST what it says without.
+    # For numeric hosts and for invalid arguments libc gives the same answer with AI_NUMERICHOST.
     try:
         return libc_getaddrinfo(host, port, family, type, proto, flags | real.AI_NUMERICHOST)
     except real.gaierror as exc:
@@ -233,7 +237,7 @@ def gethostbyname(host: str) -> Green[str]:
     """Return the first IPv4 address of *host*.
 
     Raises:
-        socket.gaierror: There is none, or nobody could say.
+        socket.gaierror: There is none, or the look-up failed.
 
     Source:
         ``socket.gethostbyname``.
@@ -257,7 +261,7 @@ def gethostbyname_ex(host: str) -> Green[HostEntry]:
 
 @green
 def gethostbyaddr(host: str) -> Green[HostEntry]:
-    """Return the name, the aliases and the addresses of the host with an address or a name.
+    """Return the name, the aliases and the addresses of a host, given its address or name.
 
     Raises:
         socket.herror: The address has no name.
@@ -271,7 +275,7 @@ def gethostbyaddr(host: str) -> Green[HostEntry]:
 
 @green
 def getnameinfo(sockaddr: Tuple[Any, ...], flags: int) -> Green[Tuple[str, str]]:
-    """Return the host and the service of an address, as names or, as *flags* say, as numbers.
+    """Return the host and the service of an address, as names or as numbers, depending on *flags*.
 
     Source:
         ``socket.getnameinfo``.
@@ -283,10 +287,10 @@ def getnameinfo(sockaddr: Tuple[Any, ...], flags: int) -> Green[Tuple[str, str]]
 
 @green
 def getfqdn(name: str = "") -> Green[str]:
-    """Return the full name of a host: the first one with a dot in it.
+    """Return the full name of a host: the first of its names that has a dot.
 
     Args:
-        name: Empty for this machine.
+        name: The host; empty for this machine.
 
     Source:
         ``socket.getfqdn``.
@@ -304,9 +308,9 @@ def getfqdn(name: str = "") -> Green[str]:
 # ---- for sockets ----------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1024)  # asked for every datagram
+@lru_cache(maxsize=1024)  # called for every datagram
 def is_numeric(host: Union[str, bytes]) -> bool:
-    """Whether the standard library takes *host* for an address as it stands, or at once refuses."""
+    """Whether the standard library takes *host* as an address without a look-up, or refuses it."""
     text = host if isinstance(host, str) else host.decode("latin-1")
     try:
         real.inet_pton(real.AF_INET6 if ":" in text else real.AF_INET, text.partition("%")[0])
@@ -316,7 +320,7 @@ def is_numeric(host: Union[str, bytes]) -> bool:
 
 
 def needs_lookup(address: Any) -> bool:
-    """Whether *address*, if it is one of the internet families, names its host."""
+    """Whether *address*, if it is of an internet family, has a name as its host."""
     if not isinstance(address, tuple) or not address:
         return False
     host: Any = address[0]  # pyright: ignore[reportUnknownVariableType]
@@ -326,8 +330,32 @@ def needs_lookup(address: Any) -> bool:
 
 
 @green
+def numeric_address(
+    address: Tuple[Any, ...], family: int, deadline: Optional[float]
+) -> Green[Address]:
+    """Return *address* with the name of its host replaced by a numeric address.
+
+    Args:
+        family: The family of the socket; of other families than the internet's nothing is replaced.
+        deadline: On the run's clock; None waits forever.
+
+    Raises:
+        socket.timeout: The deadline has passed.
+        socket.gaierror: The name was not found.
+    """
+    if family not in (real.AF_INET, real.AF_INET6):
+        return address
+    host = None
+    with move_on_after(inf if deadline is None else deadline - get_scheduler().clock()):
+        host = yield from first_address(address[0], family)
+    if host is None:
+        raise timed_out()
+    return (host, *address[1:])
+
+
+@green
 def first_address(host: Union[str, bytes, bytearray], family: int) -> Green[str]:
-    """Return the address of *family* that the standard library's sockets would connect to."""
+    """Return the address of *host* that the standard library's sockets would connect to."""
     name = bytes(host) if isinstance(host, bytearray) else host
     infos = yield from getaddrinfo(name, None, family, real.SOCK_DGRAM)
     address: str = infos[0][4][0]

@@ -1,13 +1,13 @@
 """``io``, with files whose waiting calls are green: pipes, terminals and sockets as streams.
 
-`open_raw` builds the file for a mode from what is below it, `FileIO` over a descriptor or
-`SocketIO` over a green socket::
+`open_raw` builds the file for a mode on a raw file, which is a `FileIO` on a descriptor or a
+`SocketIO` on a green socket::
 
     with io.open_raw(io.FileIO(fd, "r"), "r", encoding="utf-8") as file:
         while (line := (yield from file.next())) is not END:
             print(line)
 
-Reading and writing, `flush` and `finish` are called with ``yield from``; `close` never waits.
+Reading, writing, `flush` and `finish` are called with ``yield from``; `close` never waits.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from typing import TYPE_CHECKING, Dict, Optional, Tuple, TypeVar, Union, overloa
 from ..errors import IncompleteReadError as IncompleteReadError
 from ..errors import LimitOverrunError as LimitOverrunError
 from ..errors import Unfinished as Unfinished
-from ._buffered import BufferedReader as BufferedReader
-from ._buffered import BufferedRWPair as BufferedRWPair
-from ._buffered import BufferedWriter as BufferedWriter
+from ._buffered_pair import BufferedRWPair as BufferedRWPair
+from ._buffered_reader import BufferedReader as BufferedReader
+from ._buffered_writer import BufferedWriter as BufferedWriter
+from ._fileio import FileIO as FileIO
 from ._mirror import mirror
-from ._raw import FileIO as FileIO
 from ._raw import IOBase as IOBase
 from ._raw import Raw as Raw
 from ._raw import RawIOBase as RawIOBase
-from ._raw import SocketIO as SocketIO
+from ._socketio import SocketIO as SocketIO
 from ._text import TextIOWrapper as TextIOWrapper
 
 if TYPE_CHECKING:
@@ -96,10 +96,10 @@ def open_raw(
     """Build the file that *mode* asks for on *raw*.  A plain call.
 
     Args:
-        raw: What is below: a `FileIO`, a `SocketIO`, or any other `Raw`.
-        mode: As for ``open``; "rw" and "+" read and write.
-        buffering: Bytes to buffer.  0 for *raw* itself, 1 for text that is written out after each
-            line, -1 or None for `DEFAULT_BUFFER_SIZE`, and for such text if *raw* is a terminal.
+        raw: The file below: a `FileIO`, a `SocketIO`, or any other `Raw`.
+        mode: As for ``open``; "rw" and "+" both read and write.
+        buffering: How many bytes to buffer.  0 returns *raw* itself.  1 writes text out after each
+            line.  -1 and None mean `DEFAULT_BUFFER_SIZE`, and for text on a terminal the same as 1.
         encoding, errors, newline: As for ``open``.
 
     Returns:
@@ -161,14 +161,14 @@ def _check_mode(mode: str) -> bool:
     return "b" in letters
 
 
-# Tracebacks and pickles name them where they are imported from.
+# Tracebacks and pickles name the classes by the module that users import.
 for _class in (
     *(IOBase, RawIOBase, FileIO, SocketIO, BufferedReader, BufferedWriter, BufferedRWPair),
     TextIOWrapper,
 ):
     _class.__module__ = __name__
 
-# Which of these wait.
+# The names that wait.
 _READS = ("next", "readline", "readlines")
 _WRITES = ("flush", "write", "writelines")
 _TAKES = ("peek", "read", "read1", "readexactly", "readinto", "readinto1", "readuntil")
@@ -183,7 +183,7 @@ __green__: Tuple[str, ...] = (
     *(f"TextIOWrapper.{m}" for m in ("finish", "read", *_READS, *_WRITES)),
 )
 
-_AHEAD = "what was read ahead or not written yet would be lost: use the raw file from the start"
+_AHEAD = "bytes read ahead or not written yet would be lost: use the raw file from the start"
 _READ_ONLY = "a reader writes nothing: a BufferedWriter or BufferedRWPair does"
 _WRITE_ONLY = "a writer reads nothing: a BufferedReader or BufferedRWPair does"
 
@@ -197,7 +197,7 @@ __omitted__: Dict[str, str] = {
     "open_code": "a regular file never waits: use the standard library's",
     **{f"{c}.flush": "a raw file buffers nothing" for c in ("RawIOBase", "FileIO")},
     **{
-        f"IOBase.{m}": "files that have lines or buffer what is written have it"
+        f"IOBase.{m}": "only files that have lines or a buffer for writing have it"
         for m in ("flush", "readline", "readlines", "writelines")
     },
     **{

@@ -1,14 +1,13 @@
-"""``os``, with the calls that wait for pipes, sockets, terminals and child processes green.
+"""``os``, where the calls that wait for pipes, sockets, terminals and child processes are green.
 
-Reading and writing by number, `sendfile`, and the `wait` family are called with ``yield from``; the
-rest is plain.  Regular files never wait: their calls are made at once, and block while the disk does.
+Reading and writing by number, `sendfile` and the `wait` family are called with ``yield from``; the
+rest are plain calls.  Regular files never wait: their calls are made at once, and block on the disk.
 """
 
-# Any number may be given, and its flags are not ours to change: others may share them (see
-# genlet.green._raw).  A descriptor that is non-blocking is tried, and waited for when it would block.
-# One that blocks is waited for first; what is ready does not block a read.  It blocks a write of
-# more than fits, so that no more than PIPE_BUF bytes are written then: a pipe that is writable has
-# room for these.
+# Any number may be given, and its flags are not changed, because other processes may share them (see
+# genlet.green._fileio).  A non-blocking descriptor is tried first, and waited for if it would block.
+# A blocking one is waited for first: then a read does not block.  A write of more than fits would
+# block, so at most PIPE_BUF bytes are written, for which a writable pipe has room.
 
 from __future__ import annotations
 
@@ -57,8 +56,10 @@ from ..abc import Green, green
 from ..hubs import notify_close
 from ..kernel import checkpoint, trampoline
 from . import _children
+from ._claims import running
+from ._fileio import PIPE_BUF, FileIO, is_still
 from ._mirror import mirror
-from ._raw import PIPE_BUF, FileIO, current, is_still, octets
+from ._octets import octets
 from .io import BufferedReader, BufferedRWPair, BufferedWriter, TextIOWrapper, open_raw
 
 if sys.platform != "win32":
@@ -99,7 +100,7 @@ def _when_ready(fd: int, call: Callable[[bool], T], *, write: bool = False) -> G
     """Make a system call when it does not block.
 
     Args:
-        call: Makes it; it is told whether *fd* blocks when there is more than fits.
+        call: Makes it.  Its argument is whether *fd* blocks a write of more than fits.
     """
     if is_still(fd):
         return call(False)
@@ -107,7 +108,7 @@ def _when_ready(fd: int, call: Callable[[bool], T], *, write: bool = False) -> G
     if blocks:
         yield from trampoline(fd, read=not write, write=write)
     else:
-        yield from checkpoint()  # or a loop over one that is always ready would let nobody run
+        yield from checkpoint()  # so that a loop over a ready descriptor lets others run
     while True:
         try:
             return call(blocks)
@@ -123,11 +124,11 @@ def _when_ready(fd: int, call: Callable[[bool], T], *, write: bool = False) -> G
 def read(fd: int, n: int, /) -> Green[bytes]:
     """Read up to *n* bytes, waiting for at least one.
 
-    The descriptor's flags are left as found.  If it blocks, and another process takes what was there
-    to be read, this blocks all green code until there is more.
+    The flags of the descriptor are not changed.  If it is blocking and another process takes the
+    input first, this blocks all green code until there is more.
 
     Returns:
-        The bytes, empty at the end.
+        The bytes; empty at the end.
 
     Raises:
         ClosedResource: It was closed meanwhile.
@@ -140,14 +141,14 @@ def read(fd: int, n: int, /) -> Green[bytes]:
 
 @green
 def write(fd: int, data: Buffer, /) -> Green[int]:
-    """Write some of *data*, waiting for room for at least a byte.
+    """Write some of *data*, waiting for room for at least one byte.
 
     Returns:
-        How many bytes were written, which may be less than all.  To a descriptor that blocks and is
-        no regular file at most PIPE_BUF bytes are written at a time.
+        How many bytes were written, which may be fewer than all.  On a blocking descriptor that is
+        no regular file, at most PIPE_BUF bytes are written at a time.
 
     Raises:
-        BrokenPipeError: Nobody reads at the other end.
+        BrokenPipeError: The other end is closed.
         ClosedResource: It was closed meanwhile.
 
     Source:
@@ -155,7 +156,10 @@ def write(fd: int, data: Buffer, /) -> Green[int]:
     """
 
     def call(blocks: bool) -> int:
-        return real.write(fd, octets(data)[:PIPE_BUF] if blocks else data)
+        if not blocks:
+            return real.write(fd, data)
+        with octets(data) as view, view[:PIPE_BUF] as portion:
+            return real.write(fd, portion)
 
     return _when_ready(fd, call, write=True)
 
@@ -164,7 +168,7 @@ if sys.platform != "win32":
 
     @green
     def readv(fd: int, buffers: Sequence[Buffer], /) -> Green[int]:
-        """Read into *buffers*, one after the other, waiting for at least a byte.
+        """Read into *buffers*, one after the other, waiting for at least one byte.
 
         Source:
             ``os.readv``, which not every Python has.
@@ -191,9 +195,9 @@ if sys.platform != "win32":
         """Send up to *count* bytes of a file, waiting for room for at least one.
 
         Args:
-            out_fd: Where to; a socket that is non-blocking takes more at a time.
+            out_fd: The receiving descriptor; a non-blocking socket takes more at a time.
             in_fd: A regular file.
-            offset: Where to begin, in bytes; None for the file's position (Linux).
+            offset: The first byte; None for the file's position (Linux).
 
         Returns:
             How many bytes were sent; 0 at the end of the file.
@@ -204,7 +208,7 @@ if sys.platform != "win32":
 
         def call(blocks: bool) -> int:
             size = min(count, PIPE_BUF) if blocks else count
-            # Not every platform's stubs know of None.
+            # The stubs of some platforms do not know None.
             return real.sendfile(out_fd, in_fd, cast(int, offset), size)
 
         return _when_ready(out_fd, call, write=True)
@@ -226,7 +230,7 @@ if sys.platform == "linux" and sys.version_info >= (3, 10):
         """Add *value* to the counter of an eventfd, waiting for room for it.
 
         Source:
-            ``os.eventfd_write``.  One that blocks may do so: more than 1 may not fit.
+            ``os.eventfd_write``.  A blocking eventfd may block: more than 1 may not fit.
         """
         return _when_ready(fd, lambda _: real.eventfd_write(fd, value), write=True)
 
@@ -244,23 +248,23 @@ def pipe() -> Tuple[int, int]:
 
 
 def close(fd: int) -> None:
-    """Close *fd*; whoever waits for it gets ClosedResource at once.
+    """Close *fd*; a greenthread that waits for it gets ClosedResource at once.
 
     Source:
         ``os.close``.
     """
-    if current() is not None:
+    if running() is not None:
         notify_close(fd)
     real.close(fd)
 
 
 def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
-    """Make *fd2* another number of *fd*; whoever waits for what it was gets ClosedResource at once.
+    """Make *fd2* a duplicate of *fd*; a greenthread that waits for *fd2* gets ClosedResource.
 
     Source:
         ``os.dup2``.
     """
-    if current() is not None and fd != fd2:
+    if running() is not None and fd != fd2:
         notify_close(fd2)
     return real.dup2(fd, fd2, inheritable)
 
@@ -337,7 +341,7 @@ def fdopen(
     """Return a green file on *fd*.  A plain call.
 
     Args:
-        fd: A descriptor; `genlet.green.io.FileIO` tells when it is made non-blocking.
+        fd: A descriptor; `genlet.green.io.FileIO` says when it is made non-blocking.
         mode, buffering, encoding, errors, newline, closefd: As for ``os.fdopen``.
 
     Source:
@@ -361,7 +365,7 @@ if sys.platform != "win32":
     def waitpid(pid: int, options: int, /) -> Green[Tuple[int, int]]:
         """Wait for a child, and return its number and status; (0, 0) if WNOHANG found none.
 
-        Interrupted, it has taken nothing: whoever asks again gets the status.
+        An interrupted call has taken nothing: the next one gets the status.
 
         Raises:
             ChildProcessError: There is no such child.
@@ -382,7 +386,7 @@ if sys.platform != "win32":
 
     @green
     def wait3(options: int) -> Green[Tuple[int, int, struct_rusage]]:
-        """Wait for any child, and return its number, its status and what it has used.
+        """Wait for any child, and return its number, its status and its use of resources.
 
         Source:
             ``os.wait3``.
@@ -391,7 +395,7 @@ if sys.platform != "win32":
 
     @green
     def wait4(pid: int, options: int) -> Green[Tuple[int, int, struct_rusage]]:
-        """Wait for a child, and return its number, its status and what it has used.
+        """Wait for a child, and return its number, its status and its use of resources.
 
         Source:
             ``os.wait4``.
@@ -403,7 +407,7 @@ if sys.platform == "linux":
 
     @green
     def waitid(idtype: int, ident: int, options: int, /) -> Green[Optional[real.waitid_result]]:
-        """Wait for a child, and return what there is to be known of it.
+        """Wait for a child, and return all that the system knows of it.
 
         Source:
             ``os.waitid``, which not every Python has.
@@ -425,7 +429,7 @@ _GREEN = (
     "write",
     "writev",
 )
-# Which of these wait.
+# The names that wait.
 __green__: Tuple[str, ...] = tuple(name for name in _GREEN if hasattr(real, name))
 
 _WAITS = "it waits for the process in the system: use genlet.green.subprocess"

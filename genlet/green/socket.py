@@ -91,11 +91,11 @@ from ..kernel import (
     get_scheduler,
     move_on_after,
 )
+from ._addresses import Address as Address
 from ._mirror import mirror
-from ._socket import Address as Address
 from ._socket import File as File
 from ._socket import socket as socket
-from ._socket import timed_out
+from ._waiting import timed_out
 from .dns import getaddrinfo as getaddrinfo
 from .dns import getfqdn as getfqdn
 from .dns import gethostbyaddr as gethostbyaddr
@@ -118,8 +118,6 @@ if sys.platform == "linux":
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
-
-    Ancillary = Tuple[int, int, bytes]
 
 _GLOBAL_DEFAULT_TIMEOUT: Any = vars(real)["_GLOBAL_DEFAULT_TIMEOUT"]
 

@@ -128,8 +128,8 @@ from ..kernel import (
 )
 from . import socket as sockets
 from ._mirror import mirror
-from ._raw import octets
-from ._socket import BURST
+from ._octets import octets, size_of
+from ._waiting import BURST
 
 if TYPE_CHECKING:
     import socket as plain
@@ -635,7 +635,7 @@ class SSLSocket(sockets.socket):
                 return self._fill_ahead(buffer, nbytes, peek=bool(flags & sockets.MSG_PEEK))
             return (yield from super().recv_into(buffer, nbytes or 0, flags))
         self._check_flags("recv_into", flags)
-        size = memoryview(buffer).nbytes
+        size = size_of(buffer)
         if nbytes is not None and 0 < nbytes < size:
             size = nbytes
         if not size:
@@ -703,9 +703,9 @@ class SSLSocket(sockets.socket):
         return data
 
     def _fill_ahead(self, buffer: Buffer, size: Optional[int], *, peek: bool = False) -> int:
-        view = octets(buffer)
-        data = self._take_ahead(min(size or view.nbytes, view.nbytes), peek=peek)
-        view[: len(data)] = data
+        with octets(buffer) as view:
+            data = self._take_ahead(min(size or len(view), len(view)), peek=peek)
+            view[: len(data)] = data
         return len(data)
 
     # ---- sending ----
@@ -812,14 +812,18 @@ class SSLSocket(sockets.socket):
         try:
             yield from self._flush(timeout)
         except BaseException:
-            self._accepted = bytes(piece[:count])
+            with piece[:count] as accepted:
+                self._accepted = bytes(accepted)
             raise
         return count
 
     def _take_accepted(self, data: memoryview) -> int:
         """Return how much of *data* an earlier call has encrypted and could not report."""
         accepted, self._accepted = self._accepted, b""
-        return len(accepted) if accepted and bytes(data[: len(accepted)]) == accepted else 0
+        if not accepted:
+            return 0
+        with data[: len(accepted)] as beginning:
+            return len(accepted) if bytes(beginning) == accepted else 0
 
     @green
     def _encrypt(self, tls: SSLObject, piece: memoryview, timeout: Optional[float]) -> Green[int]:

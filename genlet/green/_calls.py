@@ -1,0 +1,209 @@
+"""The operations of a green socket that are one system call each."""
+
+# Each has the same form: try the call, and if it would block, wait for the socket and try again.
+# Receiving and sending on streams, the hot paths, have it written out in `genlet.green._socket`.
+
+from __future__ import annotations
+
+import socket as real
+import sys
+from functools import partial
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Iterable,
+    List,
+    Optional,
+    Tuple,
+    TypeVar,
+    overload,
+)
+
+from ..abc import Green, Op, green
+from ..kernel import Direction, checkpoint
+from . import dns
+from ._addresses import Address
+from ._endpoint import Endpoint
+from ._waiting import BURST, deadline_of, wait_for
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer, Self
+
+__all__ = ["DONTWAIT", "Ancillary", "Calls"]
+
+T = TypeVar("T")
+
+Ancillary = Tuple[int, int, bytes]
+"""Level, type, data."""
+
+# This flag makes a call that would block fail, even if the socket has no timeout.
+DONTWAIT: int = getattr(real, "MSG_DONTWAIT", 0)
+
+
+class Calls(Endpoint):
+    """A socket with the operations that are one system call."""
+
+    __slots__ = ()
+
+    @green
+    def _when(
+        self, side: Direction, flags: int, call: Callable[..., T], args: Tuple[Any, ...]
+    ) -> Green[T]:
+        """Return ``call(*args)`` as soon as it does not block.
+
+        The call is tried first whatever is known of *side*: it may be invalid, or need no waiting.
+        """
+        timeout = self._timeout
+        if timeout == 0:
+            return call(*args)
+        deadline: Optional[float] = None
+        while True:
+            if self._credit <= 0:
+                self._credit = BURST
+                yield from checkpoint()
+            try:
+                result = call(*args)
+            except BlockingIOError:
+                if flags & DONTWAIT and timeout is None:
+                    raise
+                side.ready = False
+            else:
+                self._credit -= 1
+                return result
+            deadline = yield from wait_for(side, timeout, deadline)
+            self._credit = BURST
+
+    @green
+    def accept(self) -> Green[Tuple[Self, Address]]:
+        """Accept a connection: return a new socket and the peer's address.
+
+        Source:
+            ``socket.accept``.
+        """
+        sock, address = yield from self._when(self._reader, 0, self._sock.accept, ())
+        return self._child(sock), address
+
+    # ---- receiving ----
+
+    @green
+    def recvfrom(self, bufsize: int, flags: int = 0) -> Green[Tuple[bytes, Address]]:
+        """Receive a datagram, and return it with its sender's address.
+
+        Source:
+            ``socket.recvfrom``.
+        """
+        return self._when(self._reader, flags, self._sock.recvfrom, (bufsize, flags))
+
+    @green
+    def recvfrom_into(
+        self, buffer: Buffer, nbytes: int = 0, flags: int = 0
+    ) -> Green[Tuple[int, Address]]:
+        """Receive a datagram into *buffer*, and return its length with its sender's address.
+
+        Source:
+            ``socket.recvfrom_into``.
+        """
+        return self._when(self._reader, flags, self._sock.recvfrom_into, (buffer, nbytes, flags))
+
+    if sys.platform != "win32":
+
+        @green
+        def recvmsg(
+            self, bufsize: int, ancbufsize: int = 0, flags: int = 0
+        ) -> Green[Tuple[bytes, List[Ancillary], int, Address]]:
+            """Receive data and ancillary data: ``(data, ancdata, msg_flags, address)``.
+
+            Source:
+                ``socket.recvmsg``.
+            """
+            return self._when(
+                self._reader, flags, self._sock.recvmsg, (bufsize, ancbufsize, flags)
+            )
+
+        @green
+        def recvmsg_into(
+            self, buffers: Iterable[Buffer], ancbufsize: int = 0, flags: int = 0
+        ) -> Green[Tuple[int, List[Ancillary], int, Address]]:
+            """Receive into *buffers*, one after the other, and receive ancillary data.
+
+            Source:
+                ``socket.recvmsg_into``.
+            """
+            buffers = list(buffers)  # the call may be tried more than once
+            return self._when(
+                self._reader, flags, self._sock.recvmsg_into, (buffers, ancbufsize, flags)
+            )
+
+    # ---- sending ----
+
+    @green
+    def send(self, data: Buffer, flags: int = 0) -> Green[int]:
+        """Send some of *data*, and return how many bytes were sent.
+
+        Source:
+            ``socket.send``.
+        """
+        return self._when(self._writer, flags, self._send, (data, flags))
+
+    @overload
+    def sendto(self, data: Buffer, address: Address, /) -> Op[int]: ...
+    @overload
+    def sendto(self, data: Buffer, flags: int, address: Address, /) -> Op[int]: ...
+    @green
+    def sendto(self, data: Buffer, *flags_and_address: Any) -> Green[int]:
+        """Send a datagram: ``sendto(data, address)`` or ``sendto(data, flags, address)``.
+
+        A host given by name is looked up first, within the socket's timeout.
+
+        Source:
+            ``socket.sendto``.
+        """
+        args = flags_and_address
+        if args and dns.needs_lookup(args[-1]):
+            return self._send_to_name(data, args)
+        return self._send_datagram(data, args)
+
+    @green
+    def _send_to_name(self, data: Buffer, args: Tuple[Any, ...]) -> Green[int]:
+        deadline = deadline_of(self._timeout)
+        address = yield from dns.numeric_address(args[-1], self._sock.family, deadline)
+        return (yield from self._send_datagram(data, (*args[:-1], address)))
+
+    @green
+    def _send_datagram(self, data: Buffer, args: Tuple[Any, ...]) -> Green[int]:
+        flags = args[0] if len(args) == 2 else 0
+        return self._when(self._writer, flags, self._sock.sendto, (data, *args))
+
+    if sys.platform != "win32":
+
+        @green
+        def sendmsg(
+            self,
+            buffers: Iterable[Buffer],
+            ancdata: Iterable[Tuple[int, int, Buffer]] = (),
+            flags: int = 0,
+            address: Address = None,
+        ) -> Green[int]:
+            """Send *buffers* as one message, together with *ancdata*.
+
+            Returns:
+                How many bytes of *buffers* were sent.
+
+            Source:
+                ``socket.sendmsg``.
+            """
+            if dns.needs_lookup(address):
+                deadline = deadline_of(self._timeout)
+                address = yield from dns.numeric_address(address, self._sock.family, deadline)
+            # Lists, because the call may be tried more than once.
+            message = (list(buffers), list(ancdata), flags, address)
+            return (yield from self._when(self._writer, flags, self._sock.sendmsg, message))
+
+    if sys.platform == "linux" and hasattr(real.socket, "sendmsg_afalg"):
+
+        @green
+        def sendmsg_afalg(self, *args: Any, **kwargs: Any) -> Green[int]:
+            """Source: ``socket.sendmsg_afalg``."""
+            call = partial(self._sock.sendmsg_afalg, *args, **kwargs)
+            return self._when(self._writer, 0, call, ())
