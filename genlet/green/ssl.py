@@ -1044,6 +1044,20 @@ class SSLSocket(sockets.socket):
             """Source: ``ssl.SSLSocket.get_unverified_chain``."""
             return self._demand().get_unverified_chain()
 
+    if sys.version_info >= (3, 15):
+
+        def group(self) -> Optional[str]:
+            """Source: ``ssl.SSLSocket.group``."""
+            return None if self._tls is None else self._tls.group()
+
+        def client_sigalg(self) -> Optional[str]:
+            """Source: ``ssl.SSLSocket.client_sigalg``."""
+            return None if self._tls is None else self._tls.client_sigalg()
+
+        def server_sigalg(self) -> Optional[str]:
+            """Source: ``ssl.SSLSocket.server_sigalg``."""
+            return None if self._tls is None else self._tls.server_sigalg()
+
     def cipher(self) -> Optional[Tuple[str, str, int]]:
         """Source: ``ssl.SSLSocket.cipher``."""
         return None if self._tls is None else self._tls.cipher()
