@@ -602,7 +602,9 @@ class SSLSocket(sockets.socket):
             ValueError: *flags* is not 0.
 
         Source:
-            ``ssl.SSLSocket.recv``.
+            ``ssl.SSLSocket.recv``.  Differs at an end that the peer has not announced, with OpenSSL
+            3.5 and later: there the standard library raises BrokenPipeError or ConnectionResetError
+            if the alert that answers the end cannot be sent; here the end is what counts.
         """
         tls = self._tls
         if tls is None:
