@@ -9,13 +9,29 @@ import sys
 import threading
 from _thread import _count as count_threads
 from time import monotonic, sleep
-from typing import Dict, Iterator
+from typing import Any, Dict, Iterator
 
 import pytest
 
 from genlet.kernel import get_scheduler
 
 FDS = "/proc/self/fd"
+
+# The signals that tests send, to this process and to its children.  cron, nohup and a shell that
+# starts a job in the background leave some of them ignored, and a child inherits that.
+SENT: Dict[signal.Signals, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGUSR1: signal.SIG_DFL,
+    signal.SIGUSR2: signal.SIG_DFL,
+    signal.SIGALRM: signal.SIG_DFL,
+    signal.SIGCHLD: signal.SIG_DFL,
+}
+
+for number, handler in SENT.items():
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, SENT)
 
 
 def descriptors() -> Dict[str, str]:

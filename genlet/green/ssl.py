@@ -602,7 +602,9 @@ class SSLSocket(sockets.socket):
             ValueError: *flags* is not 0.
 
         Source:
-            ``ssl.SSLSocket.recv``.
+            ``ssl.SSLSocket.recv``.  Differs at an end that the peer has not announced, with OpenSSL
+            3.5 and later: there the standard library raises BrokenPipeError or ConnectionResetError
+            if the alert that answers the end cannot be sent; here the end is what counts.
         """
         tls = self._tls
         if tls is None:
@@ -1047,6 +1049,20 @@ class SSLSocket(sockets.socket):
         def get_unverified_chain(self) -> List[bytes]:
             """Source: ``ssl.SSLSocket.get_unverified_chain``."""
             return self._demand().get_unverified_chain()
+
+    if sys.version_info >= (3, 15):
+
+        def group(self) -> Optional[str]:
+            """Source: ``ssl.SSLSocket.group``."""
+            return None if self._tls is None else self._tls.group()
+
+        def client_sigalg(self) -> Optional[str]:
+            """Source: ``ssl.SSLSocket.client_sigalg``."""
+            return None if self._tls is None else self._tls.client_sigalg()
+
+        def server_sigalg(self) -> Optional[str]:
+            """Source: ``ssl.SSLSocket.server_sigalg``."""
+            return None if self._tls is None else self._tls.server_sigalg()
 
     def cipher(self) -> Optional[Tuple[str, str, int]]:
         """Source: ``ssl.SSLSocket.cipher``."""

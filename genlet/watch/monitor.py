@@ -8,6 +8,11 @@
 # function returns: if it returns a fresh generator of another function and the caller's next
 # instruction pops the value, the generator is lost too.
 #
+# The reference count shows whether anything else refers to that generator.  Variables of the
+# returning function are not counted: they are about to go.  CPython 3.14 and later do not count a
+# value on the stack if a variable holds it, nor an argument that a variable of a caller holds.  So
+# the instruction before the return is read, and the callers are searched.
+#
 # Each call site and each return is checked once and then disabled, and from then on costs nothing.
 # So a call site that first called something else is not checked again.  Only a function that
 # returned a generator stays enabled.
@@ -38,6 +43,10 @@ if sys.version_info >= (3, 12):
     IDS = (4, 3)
     POP_TOP: int = opmap["POP_TOP"]
     CACHE: int = opmap["CACHE"]
+    # Whether a variable's value may stand on the stack without being counted, and after which
+    # instructions it is counted nevertheless.
+    BORROWS: bool = "LOAD_FAST_BORROW" in opmap
+    COUNTED = {opmap.get(name) for name in ("LOAD_FAST", "STORE_FAST_LOAD_FAST")}
     CO_GENERATOR = 0x20
     STDLIB: str = os.path.join(os.path.dirname(os.path.abspath(os.__file__)), "")
 
@@ -129,7 +138,8 @@ if sys.version_info >= (3, 12):
                 and value.gi_frame is not None
                 and is_fresh(value)
                 and self._alone is not None
-                and references - _own(frame, value) <= self._alone
+                and references <= self._alone + _counted(frame, offset, value)
+                and not (BORROWS and _is_held(caller, value))
             ):
                 self._lost(value.__qualname__, caller.f_code, caller.f_lasti, caller)
             return None
@@ -159,9 +169,24 @@ if sys.version_info >= (3, 12):
     def _pass_on() -> Iterator[None]:
         return _sample()
 
-    def _own(frame: FrameType, value: object) -> int:
-        """Return how many variables of *frame*, which is returning, refer to *value*."""
-        return sum(held is value for held in frame.f_locals.values())
+    def _counted(frame: FrameType, offset: int, value: object) -> int:
+        """Return how many references of *frame*, which ends at *offset*, are more than a sample's."""
+        code = frame.f_code
+        values = frame.f_locals
+        # What closures share may outlive the frame.
+        own = [name for name in code.co_varnames if name not in code.co_cellvars]
+        count = sum(values.get(name) is value for name in own)
+        if BORROWS and count and code.co_code[offset - 2] not in COUNTED:
+            count -= 1
+        return count
+
+    def _is_held(frame: Optional[FrameType], value: object) -> bool:
+        """Whether a variable of *frame* or of its callers refers to *value*."""
+        while frame is not None:
+            if any(held is value for held in frame.f_locals.values()):
+                return True
+            frame = frame.f_back
+        return False
 
     def _line(code: CodeType, offset: int) -> int:
         for start, end, line in code.co_lines():

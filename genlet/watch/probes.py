@@ -79,8 +79,16 @@ def _sample() -> Iterator[None]:
     yield
 
 
-# What `_count` gives in a function whose argument has no other reference.
+def _references_to_named() -> int:
+    named = _sample()
+    return _references(named)
+
+
+# What `_count` gives in a function whose argument has no other reference, and how much more it gives
+# if a variable of the caller refers to it.  Whether PyPy counts a frame depends on its version.
+# CPython counts a variable, but since 3.14 does not count the argument then.
 _ALONE: int = _references(_sample())
+_NAMED: int = _references_to_named() - _ALONE
 
 
 def _is_lost(references: int, value: AnyGenerator) -> bool:
@@ -135,9 +143,10 @@ def truth_in_assert(value: Any) -> Any:
 
 def _counted_for_pytest(value: object, frame: FrameType) -> int:
     """Return by how many `_count` of *value* is higher for pytest's variables in *frame*."""
-    if IS_PYPY:
-        return 0  # variables are not counted there
-    return sum(held is value for name, held in frame.f_locals.items() if name.startswith("@py_"))
+    theirs = sum(held is value for name, held in frame.f_locals.items() if name.startswith("@py_"))
+    if not theirs:
+        return 0
+    return _NAMED if IS_PYPY else theirs - 1 + _NAMED
 
 
 def _always_true(value: AnyGenerator) -> str:

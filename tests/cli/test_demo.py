@@ -193,16 +193,19 @@ def test_demo_ctrl_c_on_a_terminal_ends_with_130() -> None:
     ):
         os.close(theirs)
         seen = b""
-        while b" of 1,000,000,000 echoed" not in seen:
-            seen += terminal.read(1000)
-        assert b" of 1,000 connected" in seen
-        process.send_signal(signal.SIGINT)
         try:
-            while more := terminal.read(1000):
-                seen += more
-        except OSError:
-            pass  # so Linux says that the other side of a terminal is closed
-        out, _ = process.communicate(timeout=60)
+            while b" of 1,000,000,000 echoed" not in seen:
+                seen += terminal.read(1000)
+            assert b" of 1,000 connected" in seen
+            process.send_signal(signal.SIGINT)
+            try:
+                while more := terminal.read(1000):
+                    seen += more
+            except OSError:
+                pass  # so Linux says that the other side of a terminal is closed
+            out, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, out) == (130, b"")
     assert seen.endswith(b"\r\x1b[K")
     assert b"Traceback" not in seen

@@ -140,7 +140,14 @@ class Player:
 
 
 class Standard(Player):
-    """A blocking socket of the standard library."""
+    """A blocking socket of the standard library.
+
+    At an end that the peer has not announced, OpenSSL 3.5 and later tell the peer so in `SSL_read`,
+    and report only that this failed, where it does.  It fails at once on a Unix socket, and not over
+    TCP: the outcome is made the one of TCP, which is also that of earlier versions.
+    """
+
+    _ended: bool = False
 
     def wrap(self, sock: plain.socket, case: Case, context: real.SSLContext, side: str) -> Any:
         return context.wrap_socket(
@@ -152,7 +159,18 @@ class Standard(Player):
         )
 
     def call(self, name: str, *args: Any) -> Any:
-        return getattr(self.sock, name)(*args)
+        try:
+            return getattr(self.sock, name)(*args)
+        except BrokenPipeError:
+            if name not in ("recv", "recv_into", "read"):
+                raise
+        if self.sock.suppress_ragged_eofs:
+            return 0 if name == "recv_into" else b""
+        error = real.SSLEOFError(real.SSL_ERROR_EOF, "EOF occurred in violation of protocol")
+        if not self._ended:  # later there is nothing in OpenSSL's queue of errors
+            error.reason = "UNEXPECTED_EOF_WHILE_READING"
+            self._ended = True
+        raise error
 
 
 class Genlet(Player):
@@ -179,9 +197,21 @@ class Genlet(Player):
         return genlet.run(main)
 
 
-def play(case: Case, script: List[Move], client: type, server: type) -> List[Outcome]:
+Pair = Callable[[], Tuple[plain.socket, plain.socket]]
+
+
+def tcp() -> Tuple[plain.socket, plain.socket]:
+    """Return the two ends of a TCP connection."""
+    with plain.create_server(("127.0.0.1", 0)) as listener:
+        one = plain.create_connection(listener.getsockname())
+        return one, listener.accept()[0]
+
+
+def play(
+    case: Case, script: List[Move], client: type, server: type, pair: Pair = plain.socketpair
+) -> List[Outcome]:
     """Return the outcomes of all moves, in order."""
-    one, other = plain.socketpair()
+    one, other = pair()
     one.settimeout(10)
     other.settimeout(10)
     players: Dict[str, Player] = {
@@ -202,10 +232,10 @@ def play(case: Case, script: List[Move], client: type, server: type) -> List[Out
     return found
 
 
-def compare(case: Case, script: List[Move]) -> None:
-    expected = play(case, script, Standard, Standard)
+def compare(case: Case, script: List[Move], pair: Pair = plain.socketpair) -> None:
+    expected = play(case, script, Standard, Standard, pair)
     for client, server in ((Genlet, Genlet), (Genlet, Standard), (Standard, Genlet)):
-        got = play(case, script, client, server)
+        got = play(case, script, client, server, pair)
         assert got == expected, f"{client.__name__} client, {server.__name__} server"
 
 
@@ -364,3 +394,12 @@ def test_a_script_has_the_outcomes_it_has_with_the_standard_library(
 ) -> None:
     """Results, kinds of errors, error numbers and reasons are the same, whoever is green."""
     compare(case._replace(version=version), script)
+
+
+@pytest.mark.parametrize("version", [OLD, NEW], ids=["TLSv1.2", "TLSv1.3"])
+@pytest.mark.parametrize("suppress", [True, False])
+def test_an_end_that_was_not_announced_is_over_tcp_what_it_is_with_the_standard_library(
+    suppress: bool, version: real.TLSVersion
+) -> None:
+    """The alert that answers the end leaves there, so every version of OpenSSL reports the end."""
+    compare(Case(version=version, suppress=suppress), RAGGED, tcp)

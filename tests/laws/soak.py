@@ -52,13 +52,16 @@ class Soak:
         self._quiet: List[real.socket] = []
         self._connections = self._kills = self._closings = self._bytes = 0
 
-    def main(self, go_on: Callable[[int], bool]) -> Green[Report]:
-        """Keep the crowd going while *go_on*, given the connections so far, says so."""
+    def _report(self) -> Report:
+        return Report(self._connections, self._kills, self._closings, self._bytes)
+
+    def main(self, go_on: Callable[[Report], bool]) -> Green[Report]:
+        """Keep the crowd going while *go_on*, given what was done so far, says so."""
         listener = green.create_server(("127.0.0.1", 0), backlog=512)
         server = genlet.spawn(self._serve, listener)
         clients: Dict[GreenThread[None], None] = {}
         bystanders = [genlet.spawn(self._wait_in_vain) for _ in range(5)]
-        while go_on(self._connections):
+        while go_on(self._report()):
             while len(clients) < self._crowd:
                 client = genlet.spawn(self._client, listener.getsockname())
                 clients[client] = None
@@ -75,7 +78,7 @@ class Soak:
             except EXPECTED:
                 pass
         listener.close()
-        return Report(self._connections, self._kills, self._closings, self._bytes)
+        return self._report()
 
     def _disturb(self, victims: Dict[GreenThread[None], None]) -> None:
         """Kill one of them, now and then."""
@@ -178,7 +181,7 @@ class Soak:
                 raise AssertionError("a quiet descriptor became readable")
 
 
-def soak(seed: int, go_on: Callable[[int], bool]) -> Report:
+def soak(seed: int, go_on: Callable[[Report], bool]) -> Report:
     """Run the churn, and check that nothing is left of it."""
 
     def main() -> Green[Report]:

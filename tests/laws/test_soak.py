@@ -14,8 +14,9 @@ def test_connections_that_come_and_go_with_random_kills_leave_nothing(hub: str) 
     """No descriptor leaks, no event goes to the wrong owner, whatever is killed or closed when."""
     genlet.use_hub(hub)
     try:
-        report = soak(seed=1, go_on=lambda connections: connections < 700)
+        soak(
+            seed=1,
+            go_on=lambda done: done.connections < 700 or done.kills < 50 or done.closings < 6,
+        )
     finally:
         genlet.use_hub(None)
-    assert report.kills > 50
-    assert report.closings > 5

@@ -56,10 +56,12 @@ class Churn:
             address = listener.getsockname()
             server = genlet.spawn(self._serve, listener)
             clients: Dict[GreenThread[None], None] = {}
-            for number in range(CONNECTIONS):
+            number = 0
+            while number < CONNECTIONS or self.kills < 10 or self.complete < 10:
                 client = genlet.spawn(self._client, address, number)
                 clients[client] = None
                 client.link(lambda gt: clients.pop(gt, None))
+                number += 1
                 while len(clients) >= CROWD:
                     self._disturb(clients)
                     self._disturb(self._served)
@@ -68,7 +70,7 @@ class Churn:
                 yield from self._end_of(gt)
             # After all that the server serves as before.
             before = self.complete
-            yield from self._client(address, CONNECTIONS, calm=True)
+            yield from self._client(address, number, calm=True)
             assert self.complete == before + 1
             yield from server.kill()
             for gt in list(self._served):
@@ -160,5 +162,3 @@ def test_tls_connections_that_come_and_go_with_random_kills_leave_nothing(hub: s
         genlet.run(main)
     finally:
         genlet.use_hub(None)
-    assert churn.kills > 10
-    assert churn.complete > CONNECTIONS / 3

@@ -40,11 +40,16 @@ import library
 def green():
     yield from genlet.sleep(0)
 
+def same(gen):
+    return gen
+
 def test_right():
     def main():
         yield from green()
         stored = green()
         assert stored and [stored] == [stored]
+        assert same(stored)
+        assert 1 and same(stored)
         yield from stored
     genlet.run(main)
 

@@ -5,7 +5,7 @@ from genlet import Green, TaskGroup, Unjoined, run, sleep
 
 def child() -> Green[None]:
     try:
-        yield from sleep(0.1)
+        yield from sleep(0.5)
         print("the child is done")
     finally:
         print("the child has ended")

@@ -5,7 +5,7 @@ import trio
 
 async def child() -> None:
     try:
-        await trio.sleep(0.1)
+        await trio.sleep(0.5)
         print("the child is done")
     finally:
         print("the child has ended")
