@@ -21,7 +21,7 @@ from typing import (
 )
 
 from ..abc import Green, Op, green
-from ..kernel import Direction, checkpoint
+from ..kernel import NOBODY, Direction
 from . import dns
 from ._addresses import Address
 from ._endpoint import Endpoint
@@ -54,6 +54,8 @@ class Calls(Endpoint):
 
         The call is tried first whatever is known of *side*: it may be invalid, or need no waiting.
         """
+        if side.gt is not NOBODY:
+            side.claim()
         timeout = self._timeout
         if timeout == 0:
             return call(*args)
@@ -61,7 +63,7 @@ class Calls(Endpoint):
         while True:
             if self._credit <= 0:
                 self._credit = BURST
-                yield from checkpoint()
+                yield from side.let_others_run()
             try:
                 result = call(*args)
             except BlockingIOError:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar, Union
 from .._compat import IS_PYPY
 from ..abc import Green, green
 from ..hubs import notify_close
-from ..kernel import Descriptor, Direction, checkpoint, trampoline
+from ..kernel import Descriptor, Direction, check_open, checkpoint, closings_of, trampoline
 from ._claims import closed_meanwhile, running
 from ._octets import WRITE_CHUNK, octets, size_of
 from ._raw import RawIOBase
@@ -133,10 +133,18 @@ class FileIO(RawIOBase):
     ) -> Green[T]:
         """Make a call of the real file when it does not block; None from it means it would."""
         side = self._writer if write else self._reader
+        fd = closings = -1
+        if side is not None:
+            side.claim()
+        elif self._shared and not self._file.closed:
+            fd = self._file.fileno()
+            closings = closings_of(fd)
         while True:
             if self._credit <= 0:
                 self._credit = BURST
-                yield from checkpoint()
+                yield from checkpoint() if side is None else side.let_others_run()
+                if fd >= 0:
+                    check_open(fd, closings)
             if side.ready if side is not None else self._is_ready(write):
                 result = call(argument)
                 if result is not None:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Callable, Mapping, Optional, Tuple, TypeVar, U
 
 from .._compat import EDGE, POLLIN, POLLOUT, POLLPRI
 from ..abc import Green, HasFileno, green
+from ..errors import ClosedResource
 from ..hubs import notify_close
 from ..kernel import checkpoint, move_on_after, sleep, wait_fd
 from ..structured.combinators import race
@@ -40,7 +41,10 @@ Masks = Mapping[int, int]
 
 @green
 def ready_within(
-    look: Callable[[], Found], wait: Callable[[], Green[Found]], timeout: Optional[float]
+    look: Callable[[], Found],
+    wait: Callable[[], Green[Found]],
+    timeout: Optional[float],
+    is_closed: Callable[[], bool] = lambda: False,
 ) -> Green[Found]:
     """Return what *look* finds, waiting until it finds something.
 
@@ -50,9 +54,16 @@ def ready_within(
     Args:
         look: Finds what is ready, without waiting.
         wait: Looks again whenever that makes sense, and returns what was found; never nothing.
-        timeout: Seconds to wait; None for ever, 0 and less only look.
+        timeout: Seconds to wait; None forever, 0 or less only looks.
+        is_closed: Whether the set of descriptors is closed.
+
+    Raises:
+        ClosedResource: It was closed meanwhile.
     """
+    was_closed = is_closed()
     yield from checkpoint()
+    if is_closed() and not was_closed:
+        raise ClosedResource("the set of descriptors was closed while this greenthread polled it")
     found = look()
     if any(found) or (timeout is not None and timeout <= 0):
         return found

@@ -18,7 +18,7 @@ import socket as real
 from typing import TYPE_CHECKING, Optional, Union, cast, overload
 
 from ..abc import Green, green
-from ..kernel import NOBODY, checkpoint, fault
+from ..kernel import NOBODY, fault
 from ._calls import DONTWAIT
 from ._connecting import Connecting
 from ._endpoint import real_socket
@@ -88,13 +88,15 @@ class socket(Connecting, SendFile):
         if timeout == 0:
             return self._recv(bufsize, flags)
         reader = self._reader
+        if reader.gt is not NOBODY:
+            reader.claim()
         deadline: Optional[float] = None
         while True:
             # An unusual call is tried in any case: it may be invalid, or need no data.
             if reader.ready or flags or bufsize.__class__ is not int or bufsize <= 0:
                 if self._credit <= 0:
                     self._credit = BURST
-                    yield from checkpoint()
+                    yield from reader.let_others_run()
                 receive = self._recv
                 try:
                     data = receive(bufsize, flags)
@@ -132,13 +134,15 @@ class socket(Connecting, SendFile):
         if timeout == 0:
             return self._sock.recv_into(buffer, nbytes, flags)
         reader = self._reader
+        if reader.gt is not NOBODY:
+            reader.claim()
         deadline: Optional[float] = None
         while True:
             # As in `recv`.  A bytearray is known to be a writable buffer.
             if reader.ready or flags or nbytes or buffer.__class__ is not bytearray or not buffer:
                 if self._credit <= 0:
                     self._credit = BURST
-                    yield from checkpoint()
+                    yield from reader.let_others_run()
                 try:
                     count = self._sock.recv_into(buffer, nbytes, flags)
                 except BlockingIOError:
@@ -171,6 +175,8 @@ class socket(Connecting, SendFile):
             ``socket.sendall``.
         """
         writer = self._writer
+        if writer.gt is not NOBODY:
+            writer.claim()
         timeout = self._timeout
         done = None
         if writer.ready and self._credit > 0:
@@ -195,7 +201,7 @@ class socket(Connecting, SendFile):
                 if writer.ready or flags or timeout == 0:
                     if self._credit <= 0 and timeout != 0:
                         self._credit = BURST
-                        yield from checkpoint()
+                        yield from writer.let_others_run()
                     try:
                         with view[done : WRITE_CHUNK and done + WRITE_CHUNK] as rest:
                             done += self._send(rest, flags)

@@ -6,7 +6,7 @@ from io import UnsupportedOperation
 from typing import TYPE_CHECKING, Callable, Optional, Protocol, TypeVar
 
 from ..abc import Green, green
-from ..kernel import AnyGreenThread, fail_wait
+from ..kernel import AnyGreenThread, Direction, fail_wait
 from ._claims import closed_meanwhile, running
 from ._octets import WRITE_CHUNK, octets, size_of
 from ._raw import RawIOBase
@@ -24,6 +24,8 @@ class StreamSocket(Protocol):
     """What `SocketIO` needs of a green socket."""
 
     _io_refs: int
+    _reader: Direction
+    _writer: Direction
 
     def recv(self, bufsize: int, flags: int = 0) -> Green[bytes]: ...
 
@@ -112,9 +114,11 @@ class SocketIO(RawIOBase):
         if self._closed:
             return
         self._closed = True
-        for gt in (self._reading, self._writing):
-            if gt is not None:
-                fail_wait(gt, closed_meanwhile(self))
+        sock = self._sock
+        for gt, side in ((self._reading, sock._reader), (self._writing, sock._writer)):
+            # It may wait for something else than the side: with TLS, for another greenthread.
+            if gt is not None and not fail_wait(gt, closed_meanwhile(self)) and side.gt is gt:
+                side.fail(closed_meanwhile(self))
         self._sock._decref_socketios()
 
     @property

@@ -54,7 +54,7 @@ if sys.platform == "win32":
 
 from ..abc import Green, green
 from ..hubs import notify_close
-from ..kernel import checkpoint, trampoline
+from ..kernel import check_open, checkpoint, closings_of, trampoline
 from . import _children
 from ._claims import running
 from ._fileio import PIPE_BUF, FileIO, is_still
@@ -104,12 +104,14 @@ def _when_ready(fd: int, call: Callable[[bool], T], *, write: bool = False) -> G
     """
     if is_still(fd):
         return call(False)
+    closings = closings_of(fd)
     blocks = real.get_blocking(fd)
     if blocks:
         yield from trampoline(fd, read=not write, write=write)
     else:
         yield from checkpoint()  # so that a loop over a ready descriptor lets others run
     while True:
+        check_open(fd, closings)
         try:
             return call(blocks)
         except BlockingIOError:

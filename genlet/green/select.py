@@ -247,7 +247,10 @@ if sys.platform == "linux":
 
             return (
                 yield from _ready.ready_within(
-                    look, lambda: _ready.watch_one(self._epoll, look), seconds
+                    look,
+                    lambda: _ready.watch_one(self._epoll, look),
+                    seconds,
+                    lambda: self._epoll.closed,
                 )
             )
 
@@ -333,7 +336,10 @@ if sys.platform != "linux" and sys.platform != "win32" and hasattr(real, "kqueue
 
             return (
                 yield from _ready.ready_within(
-                    look, lambda: _ready.watch_one(self._kqueue, look), timeout
+                    look,
+                    lambda: _ready.watch_one(self._kqueue, look),
+                    timeout,
+                    lambda: self._kqueue.closed,
                 )
             )
 

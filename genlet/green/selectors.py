@@ -122,7 +122,12 @@ class _Mirrored(BaseSelector):
 
     @green
     def select(self, timeout: Optional[float] = None) -> Green[Ready]:
-        return (yield from _ready.ready_within(self._look, self._wait, timeout))
+        return (yield from _ready.ready_within(self._look, self._wait, timeout, self._is_closed))
+
+    def _is_closed(self) -> bool:
+        # typeshed's selectors never have None here; a closed one does.
+        found: Optional[Mapping[FileDescriptorLike, SelectorKey]] = self.get_map()
+        return found is None
 
     def close(self) -> None:
         self._selector.close()

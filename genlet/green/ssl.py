@@ -119,6 +119,7 @@ from ..kernel import (
     POLLIN,
     POLLOUT,
     AnyGreenThread,
+    Direction,
     Wait,
     Waiters,
     checkpoint,
@@ -377,7 +378,7 @@ class SSLSocket(sockets.socket):
         while True:
             if self._credit <= 0 and timeout != 0:
                 self._credit = BURST
-                yield from checkpoint()
+                yield from self._let_others_run(self._reader)
             self._credit -= 1
             if not hungry:
                 try:
@@ -788,13 +789,18 @@ class SSLSocket(sockets.socket):
         while done < size:
             if self._credit <= 0:
                 self._credit = BURST
-                yield from checkpoint()
+                yield from self._let_others_run(self._writer)
             self._credit -= 1
             while done < size and self._outgoing.pending < BATCH:
                 with view[done : done + RECORD] as piece:
                     done += yield from self._encrypt(tls, piece, self._left(deadline))
             if not self._push():
                 yield from self._flush(timeout, deadline)
+
+    @green
+    def _let_others_run(self, side: Direction) -> Green[None]:
+        # The side may be waited on for the other direction: TLS reads to write, and writes to read.
+        yield from checkpoint() if side.gt is not NOBODY else side.let_others_run()
 
     def _claim_sending(self) -> None:
         if self._sender is not NOBODY:

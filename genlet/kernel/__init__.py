@@ -48,7 +48,7 @@ from .current import here
 from .delivery import fail_wait
 from .descriptor import Descriptor, Direction
 from .driver import Runner, run, use_hub
-from .fdwait import trampoline, wait_fd
+from .fdwait import check_open, closings_of, trampoline, wait_fd
 from .greenthread import AnyGreenThread, GreenThread, waiting
 from .group import Group
 from .guest import Guest
@@ -95,7 +95,9 @@ __all__ = [
     "Wait",
     "Waiters",
     "available_hubs",
+    "check_open",
     "checkpoint",
+    "closings_of",
     "fail_after",
     "fail_at",
     "fail_wait",

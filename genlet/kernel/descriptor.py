@@ -13,11 +13,11 @@ from .._compat import EDGE, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI
 from ..abc import Green, green
 from ..errors import WrongThread
 from .cancelled import ExceptionLike, fresh
-from .current import here
-from .fdwait import READABLE, WRITABLE, FdWait, side_name
-from .hub import Foreign, Hub, Watched, busy, closed
+from .current import here, running
+from .fdwait import READABLE, WRITABLE, FdWait, closed, closings_of, side_name
+from .hub import Foreign, Hub, Watched, busy
 from .state import NOBODY, Suspension
-from .traps import fault
+from .traps import checkpoint, fault
 
 if TYPE_CHECKING:
     from .state import Greenlet, Kernel
@@ -111,13 +111,48 @@ class Direction(Suspension):
         self.settle(gt)
 
     def fail(self, exc: BaseException) -> None:
-        """Have the wait here raise *exc*, if there is one; the descriptor stays as it is."""
+        """Have the wait here raise *exc*, also if it has settled and was not resumed.
+
+        Readiness carries nothing that could be lost.  A timeout that came first stays one.
+        """
         gt = self.gt
+        if gt is NOBODY:
+            return
         if gt.trap is self:
             self.descriptor.unwant(self)
             gt.fault = exc
             gt.attention = True
             self.settle(gt)
+        elif gt.fault is None and not self.expired:
+            gt.fault = exc
+            gt.attention = True
+
+    @green
+    def let_others_run(self) -> Green[None]:
+        """Let ready greenthreads run in the middle of an operation, and keep this side meanwhile.
+
+        A second greenthread on this side is refused, and closing the descriptor fails this one.
+        """
+        if self.gt is not NOBODY:
+            raise self.descriptor.busy(self.mask, self.gt)
+        self.expired = False
+        self.gt = gt = running()
+        try:
+            if self.scheduler is not gt.scheduler:
+                self.descriptor.want(self, gt.scheduler)  # so that closing its number is noticed
+            del gt
+            yield from checkpoint()
+        finally:
+            self.gt = NOBODY
+
+    def claim(self) -> None:
+        """Refuse an operation while another greenthread is in the middle of one on this side.
+
+        Raises:
+            BusyResource: One is.
+        """
+        if self.gt is not NOBODY:
+            raise self.descriptor.busy(self.mask, self.gt)
 
     def settle(self, gt: Greenlet) -> None:
         """Let *gt*, which is suspended here, go on."""
@@ -232,7 +267,11 @@ class Descriptor(Watched):
                 self._drop(wait)
                 hub = self.hub
                 self.close()
+                wait.closings = closings_of(self.fd)  # it is for the file that has the number now
                 hub.watch(wait)
+            except BaseException:
+                self._drop(wait)
+                raise
         else:
             self._raise(wait.mask)
 
@@ -257,6 +296,10 @@ class Descriptor(Watched):
             side.ready = True  # a try fails with the system's own error
         hub, self.hub = self.hub, None
         if hub is None:
+            for side in sides:
+                side.fail(closed(self.fd))
+            if here.scheduler is not None:
+                here.scheduler.hub.forget(self.fd)  # waits by number
             return
         del hub.table[self.fd]
         if hub.edge or self.interest:
@@ -264,8 +307,8 @@ class Descriptor(Watched):
             hub.poller.unregister(self.fd)
         for side in sides:
             side.scheduler = None
-            if side.gt is not NOBODY:
-                side.fail(closed(self.fd))
+            side.fail(closed(self.fd))
+        hub.count_closing(self.fd)
         super().close()
 
     def unbind(self) -> None:

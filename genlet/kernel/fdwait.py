@@ -6,8 +6,10 @@ from typing import Optional, Union
 
 from .._compat import POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, POLLRDHUP
 from ..abc import Green, HasFileno, green
+from ..errors import ClosedResource
 from .cancelled import ExceptionLike, check_exception, fresh
-from .state import Greenlet, Suspension
+from .current import here
+from .state import NOBODY, Greenlet, Suspension
 from .timeout import Timeout
 from .traps import fault
 
@@ -18,7 +20,7 @@ WRITABLE: int = POLLOUT | POLLHUP | POLLERR | POLLNVAL
 class FdWait(Suspension):
     """Until the descriptor of a number is ready."""
 
-    __slots__ = ("fd", "got", "mask", "timeout", "timer")
+    __slots__ = ("closings", "fd", "got", "mask", "timeout", "timer")
 
     external = True
 
@@ -26,6 +28,7 @@ class FdWait(Suspension):
         self.fd: int = fd
         self.mask: int = mask
         self.timeout: Optional[float] = timeout
+        self.closings: int = closings_of(fd)
         self.got: int = 0  # nothing of it is ready when the timeout has passed
         self.timer: int = 0
 
@@ -34,19 +37,28 @@ class FdWait(Suspension):
         """Wait, and return the sides that are ready; after the timeout raise *error*."""
         yield self
         gt = self.gt
+        if self.got:
+            gt.scheduler.hub.resumed(self)
         if gt.scheduler.current is not gt or gt.fault is not None:
             del gt
             raise fault(self)
+        self.gt = NOBODY
         if not self.got:
             raise fresh(error)
+        check_open(self.fd, self.closings)
         return self.got
 
     def arm(self, gt: Greenlet) -> None:
+        check_open(self.fd, self.closings)
         self.gt = gt
         scheduler = gt.scheduler
         scheduler.hub.watch(self)
         if self.timeout is not None and gt.trap is self:
-            scheduler.timers.add(scheduler.clock() + self.timeout, self)
+            try:
+                scheduler.timers.add(scheduler.clock() + self.timeout, self)
+            except BaseException:
+                scheduler.hub.unwatch(self)
+                raise
 
     def disarm(self) -> bool:
         if self.timer:
@@ -68,13 +80,15 @@ class FdWait(Suspension):
         if not got:
             return False
         self.got = got
+        self.gt.scheduler.hub.woken.setdefault(self.fd, []).append(self)
         self._settle()
         return True
 
     def fail(self, exc: BaseException) -> None:
         """Have the wait raise *exc*."""
-        self.gt.fault = exc
-        self.gt.attention = True
+        gt = self.gt
+        gt.fault = exc
+        gt.attention = True
         self._settle()
 
     def _settle(self) -> None:
@@ -86,6 +100,30 @@ class FdWait(Suspension):
 
     def describe(self) -> str:
         return f"descriptor {self.fd} to be {side_name(self.mask)}"
+
+
+def closed(fd: int) -> ClosedResource:
+    """Return the error for a wait on a descriptor that was closed."""
+    return ClosedResource(f"descriptor {fd} was closed while this greenthread waited for it")
+
+
+def closings_of(fd: int) -> int:
+    """Return how often *fd* was closed in this thread's run, as far as genlet was told."""
+    kernel = here.scheduler
+    return 0 if kernel is None else kernel.hub.closings.get(fd, 0)
+
+
+def check_open(fd: int, closings: int) -> None:
+    """Refuse to use *fd* for another file than it meant.
+
+    Args:
+        closings: The result of `closings_of` when the operation began.
+
+    Raises:
+        ClosedResource: It was closed since, and may be another file's by now.
+    """
+    if closings_of(fd) != closings:
+        raise closed(fd)
 
 
 def side_name(mask: int) -> str:

@@ -17,12 +17,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from typing import TYPE_CHECKING, Dict, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
 
 from .._compat import ONESHOT, POLLIN, POLLNVAL, POLLOUT
-from ..errors import BusyResource, ClosedResource
-from .fdwait import FdWait, side_name
+from ..errors import BusyResource
+from .fdwait import FdWait, closed, side_name
 from .report import where as where_is
 from .state import Entry
 
@@ -38,11 +39,6 @@ def busy(fd: int, mask: int, first: Greenlet) -> BusyResource:
         f"two greenthreads wait for descriptor {fd} to be {side_name(mask)}: {first!r} already does"
         f"{', at ' + where if where else ''}; let one of them do it, or give each a socket of its own"
     )
-
-
-def closed(fd: int) -> ClosedResource:
-    """Return the error for a wait on a descriptor that was closed."""
-    return ClosedResource(f"descriptor {fd} was closed while this greenthread waited for it")
 
 
 class Watched(Entry):
@@ -92,6 +88,9 @@ class Foreign(Watched):
         self._file: Optional[Tuple[int, int]] = None if hub.edge else file_of(fd)
 
     def watch(self, wait: FdWait) -> None:
+        if self._file is None and not self.hub.edge:
+            self._forget()
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))  # as an edge-triggered one says
         first = self.taker(wait.mask)
         if first is not None:
             if not self.stale():
@@ -183,17 +182,28 @@ def file_of(fd: int) -> Optional[Tuple[int, int]]:
 
 
 class Hub:
-    """A run's descriptors and the poller that watches them."""
+    """A run's descriptors and the poller that watches them.
 
-    __slots__ = ("edge", "poller", "table")
+    Attributes:
+        woken: The waits by number that have settled and were not resumed: a second one is refused.
+        closings: How often each number was closed, as far as genlet was told.  A wait by number is
+            for the file that had the number when the wait was made.
+    """
+
+    __slots__ = ("closings", "edge", "poller", "table", "woken")
 
     def __init__(self, poller: Poller) -> None:
         self.poller: Poller = poller
         self.edge: bool = poller.edge
         self.table: Dict[int, Entry] = {}
+        self.woken: Dict[int, List[FdWait]] = {}
+        self.closings: Dict[int, int] = {}
 
     def watch(self, wait: FdWait) -> None:
         """Settle *wait* when its descriptor is ready."""
+        for other in self.woken.get(wait.fd, ()):
+            if other.mask & wait.mask:
+                raise busy(wait.fd, wait.mask, other.gt)
         entry = self.table.get(wait.fd)
         if not isinstance(entry, Watched):
             entry = self.table[wait.fd] = Foreign(wait.fd, self)
@@ -210,6 +220,19 @@ class Hub:
         entry = self.table.get(fd)
         if entry is not None:
             entry.close()
+        self.count_closing(fd)
+
+    def count_closing(self, fd: int) -> None:
+        """*fd* does not mean the file any more that it has meant."""
+        self.closings[fd] = self.closings.get(fd, 0) + 1
+
+    def resumed(self, wait: FdWait) -> None:
+        """*wait*, which has settled, is resumed."""
+        woken = self.woken.get(wait.fd)
+        if woken is not None and wait in woken:
+            woken.remove(wait)
+            if not woken:
+                del self.woken[wait.fd]
 
     def clear(self) -> None:
         """The run has ended: let every descriptor go."""

@@ -47,7 +47,7 @@ from typing import (
 from ..abc import Trap
 
 if TYPE_CHECKING:
-    from types import CodeType, FrameType, GeneratorType, TracebackType
+    from types import CodeType, GeneratorType, TracebackType
 
     from typing_extensions import Self
 
@@ -382,22 +382,18 @@ class DescriptorTable(Protocol):
     poller: Poller
     edge: bool
     table: Dict[int, Entry]
+    woken: Dict[int, List[Any]]
+    closings: Dict[int, int]
 
     def watch(self, wait: Any) -> None: ...
+
+    def resumed(self, wait: Any) -> None: ...
 
     def unwatch(self, wait: Any) -> None: ...
 
     def forget(self, fd: int) -> None: ...
 
     def clear(self) -> None: ...
-
-
-class SignalHandling(Protocol):
-    """What is asked of the handling of signals."""
-
-    own: List[object]
-
-    def escalate(self, error: BaseException, frame: Optional[FrameType]) -> None: ...
 
 
 class RunEnd(Protocol):
@@ -474,7 +470,6 @@ class Kernel:
     aborting: Optional[Dict[Greenlet, bool]]
     ends: Deque[HeldEnding]
     closing: RunEnd
-    signals: SignalHandling
     hosted: bool
     between_turns: bool
     closed: bool

@@ -626,7 +626,10 @@ def test_an_abandoned_wait_on_a_closed_number_does_not_feed_the_next_owner(
 
 
 def test_an_event_collected_before_a_close_is_not_delivered_to_the_next_owner(run: Run) -> None:
-    """Two descriptors ready in one poll: the first one's reader replaces the other's file."""
+    """Two descriptors ready in one poll: the first one's reader replaces the other's file.
+
+    The other's reader was woken for a file that is gone, and must not read the new one.
+    """
 
     def main() -> Green[None]:
         with ExitStack() as stack:
@@ -645,7 +648,8 @@ def test_an_event_collected_before_a_close_is_not_delivered_to_the_next_owner(ru
                 woken.append("first")
 
             def second() -> Green[None]:
-                yield from wait_fd(number, POLLIN)
+                with pytest.raises(genlet.ClosedResource):
+                    yield from wait_fd(number, POLLIN)
                 woken.append("second")
 
             gts = [genlet.spawn(replaces), genlet.spawn(second)]
