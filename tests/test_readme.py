@@ -48,12 +48,12 @@ def echo_server(folder: Path) -> Generator[Tuple[str, int], None, None]:
                     process.terminate()
                 assert process.stderr.read() == ""
                 return
-            # Somebody else has taken the port meanwhile: anything but that is a failure.
+            # Another process may have taken the port meanwhile; anything else is a failure.
             assert "Address already in use" in process.stderr.read()
 
 
 def listens(process: subprocess.Popen[str], address: Tuple[str, int]) -> bool:
-    """Wait until there is a server at *address*, and say whether *process* still runs."""
+    """Wait until a server listens at *address*; return False if *process* has ended."""
     until = monotonic() + 60
     while process.poll() is None:
         try:
@@ -68,7 +68,7 @@ def listens(process: subprocess.Popen[str], address: Tuple[str, int]) -> bool:
 
 @pytest.fixture
 def many_descriptors() -> Iterator[None]:
-    """Let this process, and those it starts, open a thousand sockets."""
+    """Let this process, and its children, open a thousand sockets."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     demo.make_room(CLIENTS)
@@ -78,7 +78,7 @@ def many_descriptors() -> Iterator[None]:
 
 @pytest.mark.usefixtures("many_descriptors")
 def test_readme_echo_server_serves_a_thousand_clients(tmp_path: Path) -> None:
-    """The README's first program keeps a thousand connections apart."""
+    """The README's first program serves a thousand connections, each with its own bytes."""
     with echo_server(tmp_path) as address, ExitStack() as stack:
         clients = [
             stack.enter_context(socket.create_connection(address, timeout=60))
@@ -94,7 +94,7 @@ def test_readme_echo_server_serves_a_thousand_clients(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("nc") is None, reason="there is no nc here")
 def test_readme_echo_server_talks_to_nc(tmp_path: Path) -> None:
-    """The README's first program can be tried with nc, as it says there."""
+    """The README's first program works with nc, as the README says."""
     with (
         echo_server(tmp_path) as (host, port),
         subprocess.Popen(

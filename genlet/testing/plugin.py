@@ -6,8 +6,8 @@
     genlet_debug = true
 """
 
-# Only the two options are there until one is used: pytest loads this with every run of everybody who
-# has genlet installed.
+# pytest loads this in every run wherever genlet is installed, so nothing else is imported until an
+# option is used.
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Begin before a conftest imports what is to be watched."""
+    """Start before a conftest imports modules that are to be watched."""
     _turn_on(early_config)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin at last, where it was a conftest that named this plugin."""
+    """Start now if a conftest named this plugin, which is too late for the hook above."""
     _turn_on(config)
 
 
@@ -63,7 +63,7 @@ def _turn_on(config: pytest.Config) -> None:
 
 
 class Debug:
-    """Watches, and fails tests."""
+    """Watches the tests, and fails those with a find."""
 
     def __init__(self, config: pytest.Config) -> None:
         from ..watch import Watch, listeners
@@ -79,7 +79,7 @@ class Debug:
         self._watch.stop()
 
     def _found(self, find: Find) -> None:
-        """Raise a find where it is; it is remembered, for code that swallows what is raised."""
+        """Raise *find* at its line, and remember it in case the test swallows the error."""
         from ..watch import ForgottenYield
 
         __tracebackhide__ = True
@@ -99,20 +99,20 @@ class Debug:
         self._fail_if_found()
 
     def pytest_runtest_makereport(self) -> None:
-        self._finds.clear()  # a phase has ended, whichever way
+        self._finds.clear()  # a phase has ended
 
     def _fail_if_found(self) -> None:
-        """Fail a phase of a test to which what was raised in it did nothing."""
+        """Fail the phase of a test that has swallowed a find."""
         if self._finds:
             lines = "\n".join(str(find) for find in self._finds)
             pytest.fail(f"green calls were dropped:\n{lines}", pytrace=False)
 
 
 def _preludes(config: pytest.Config) -> Dict[type, Prelude]:
-    """Return what pytest does to the modules whose assertions it rewrites, and their loader.
+    """Return pytest's rewriting of assertions, by the class of the loader that does it.
 
-    pytest rewrites and loads in one step that nothing public leads into.  Where its insides are
-    others, its modules are left to it, and only `genlet.watch.monitor` watches them.
+    pytest has no public function for it.  With a pytest that lacks the private one, its modules keep
+    its loader, and only `genlet.watch.monitor` watches them.
     """
     try:
         from _pytest.assertion.rewrite import AssertionRewritingHook, rewrite_asserts

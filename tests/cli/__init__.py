@@ -27,7 +27,7 @@ def genlet(
 
 
 def environment() -> Dict[str, str]:
-    """Return an environment in which genlet is found from any folder, and nothing else is set."""
+    """Return an environment in which genlet is found from any folder, without settings of genlet."""
     left_out = ("GENLET_HUB", "PYTHONSAFEPATH")
     return {
         **{name: value for name, value in os.environ.items() if name not in left_out},

@@ -26,7 +26,7 @@ SMALL = ["demo", "--connections", "20", "--messages", "5"]
 def test_demo_on_every_hub_reports_what_it_did(
     hub: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The summary has a line for everything that was measured, and nothing is on stderr."""
+    """The report has a line for each measurement, and nothing is on stderr."""
     assert main([*SMALL, "--hub", hub]) == 0
     out, err = capsys.readouterr()
     assert err == ""
@@ -50,7 +50,7 @@ def test_demo_on_every_hub_reports_what_it_did(
 def test_demo_message_longer_than_any_buffer_comes_back(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A message that does not fit between the two ends is sent while its echo is received."""
+    """A message that does not fit into the buffers is sent while its echo is received."""
     size = ["--size", "3000000"]
     assert main(["demo", "--connections", "3", "--messages", "2", *size]) == 0
     assert "6 of 3,000,000 bytes" in capsys.readouterr().out
@@ -86,7 +86,7 @@ def test_demo_byte_that_comes_back_wrong_ends_with_1(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A server that does not send back what it got makes the demo fail."""
+    """The demo fails if the server does not send the same bytes back."""
     monkeypatch.setattr(echo, "echo", server)
     assert main(SMALL) == 1
     out, err = capsys.readouterr()
@@ -96,7 +96,7 @@ def test_demo_byte_that_comes_back_wrong_ends_with_1(
 
 
 def test_demo_messages_differ() -> None:
-    """Bytes that are delivered to the wrong greenthread, or twice, are noticed."""
+    """Messages differ, so bytes that reach the wrong greenthread are noticed."""
     plan = echo.Plan(100, 20, 64)
     messages = [plan.message(number, count) for number in range(100) for count in range(21)]
     assert {len(message) for message in messages} == {64}
@@ -116,7 +116,7 @@ def test_demo_messages_differ() -> None:
 def test_demo_option_out_of_range_ends_with_2(
     words: List[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A value that makes no sense is named in the error."""
+    """The error names the option and the value."""
     with pytest.raises(SystemExit) as end:
         main(["demo", *words])
     assert end.value.code == 2
@@ -126,7 +126,7 @@ def test_demo_option_out_of_range_ends_with_2(
 
 
 def test_demo_on_select_takes_as_many_connections_as_fit() -> None:
-    """select takes small descriptors only: the default number is lowered, and that is said."""
+    """select takes only small descriptors: the default number is lowered, with a message."""
     done = genlet("demo", "--hub", "select", "--messages", "2")
     assert done.returncode == 0
     said = re.fullmatch(
@@ -140,7 +140,7 @@ def test_demo_on_select_takes_as_many_connections_as_fit() -> None:
 def test_demo_on_select_with_more_connections_than_fit_ends_with_2(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A number that was asked for is not lowered behind one's back."""
+    """A requested number is not lowered."""
     assert main(["demo", "--hub", "select", "--connections", "600"]) == 2
     assert "not for 600: ask for fewer, or for another hub" in capsys.readouterr().err
 
@@ -158,13 +158,13 @@ def limited(limit: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_demo_raises_a_soft_limit_on_descriptors() -> None:
-    """A soft limit that is too low is raised as far as is needed."""
+    """A soft limit that is too low is raised to what is needed."""
     done = limited("ulimit -S -n 64", "demo", "--connections", "60", "--messages", "2")
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_demo_under_a_hard_limit_on_descriptors_ends_with_2() -> None:
-    """A hard limit that is too low is named, with the number that would do."""
+    """The error names the hard limit and the number of connections that fits."""
     done = limited("ulimit -n 100", "demo")
     assert done.returncode == 2
     said = re.fullmatch(
@@ -178,7 +178,7 @@ def test_demo_under_a_hard_limit_on_descriptors_ends_with_2() -> None:
 
 
 def test_demo_ctrl_c_on_a_terminal_ends_with_130() -> None:
-    """On a terminal a line tells how far it is; Ctrl-C takes it away, and prints no traceback."""
+    """On a terminal the progress is shown; Ctrl-C erases it and prints no traceback."""
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
     with (
@@ -212,7 +212,7 @@ def test_demo_ctrl_c_on_a_terminal_ends_with_130() -> None:
 
 
 def test_percentile_is_the_value_that_many_do_not_exceed() -> None:
-    """Percentiles are by nearest rank, of one value too."""
+    """Percentiles are by nearest rank, also of one value."""
     values = [float(value) for value in range(1, 101)]
     assert [demo.percentile(values, q) for q in (50, 90, 99, 100, 0)] == [50, 90, 99, 100, 1]
     assert demo.percentile([7.0], 99) == 7

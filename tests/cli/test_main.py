@@ -29,7 +29,7 @@ def test_help_is_there_for_every_command(
 
 @pytest.mark.parametrize("words", [[], ["fly"], ["run"], ["hubs", "--fast"]])
 def test_usage_wrong_ends_with_2(words: List[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """What cannot be parsed is explained on stderr, with status 2."""
+    """A command line that cannot be parsed is explained on stderr, with status 2."""
     with pytest.raises(SystemExit) as end:
         main(words)
     assert end.value.code == 2
@@ -37,7 +37,7 @@ def test_usage_wrong_ends_with_2(words: List[str], capsys: pytest.CaptureFixture
 
 
 def test_version_names_genlet_and_the_interpreter(capsys: pytest.CaptureFixture[str]) -> None:
-    """``version`` says all that a bug report needs."""
+    """``version`` prints the versions of genlet and of the interpreter."""
     assert main(["version"]) == 0
     words = capsys.readouterr().out.split()
     assert words[:2] == ["genlet", f"{__version__},"]
@@ -48,7 +48,7 @@ def test_version_names_genlet_and_the_interpreter(capsys: pytest.CaptureFixture[
 def test_hubs_with_one_in_the_environment_marks_that(
     hub: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """``hubs`` lists what the platform has, and marks what a run takes."""
+    """``hubs`` lists the hubs of the platform, and marks the one that GENLET_HUB names."""
     monkeypatch.setenv("GENLET_HUB", hub)
     assert main(["hubs"]) == 0
     expected = [f"* {name}" if name == hub else f"  {name}" for name in HUBS]
@@ -78,7 +78,7 @@ def test_hub_unknown_in_the_environment_ends_with_2(
 
 
 def test_command_needs_nothing_installed() -> None:
-    """From a bare clone, without site-packages and with every warning an error, it works."""
+    """The command works without site-packages and with every warning an error."""
     demo = ("demo", "--connections", "5", "--messages", "2")
     done = genlet(*demo, options=["-S", "-W", "error", "-X", "dev"])
     assert (done.returncode, done.stderr) == (0, "")

@@ -27,13 +27,13 @@ def main():
 
 
 def test_run_file_runs_its_main_with_its_arguments(tmp_path: Path) -> None:
-    """What stands behind the file is the program's, options too."""
+    """Arguments after the file are the program's, options too."""
     done = genlet("run", write(tmp_path, HELLO), "one", "--hub", "two")
     assert (done.returncode, done.stdout, done.stderr) == (0, "hello one --hub two\n", "")
 
 
 def test_run_file_sets_path_and_argv_as_python_does(tmp_path: Path) -> None:
-    """The folder of the file leads sys.path, sys.argv[0] is the file as it was given."""
+    """sys.path begins with the file's folder, and sys.argv with the file as given."""
     (tmp_path / "inner").mkdir()
     write(tmp_path / "inner", "answer = 42", "beside_it.py")
     program = """
@@ -79,7 +79,7 @@ class Service:
 
 @pytest.mark.parametrize("hub", HUBS)
 def test_run_with_hub_takes_that(hub: str, tmp_path: Path) -> None:
-    """``--hub`` before the file is genlet's."""
+    """An option before the file is the command's own."""
     program = """
 from genlet import get_hub, sleep
 
@@ -107,7 +107,7 @@ def main():
     ],
 )
 def test_run_what_cannot_be_run_ends_with_2(target: str, message: str, tmp_path: Path) -> None:
-    """What is no green function is said in one line, and is a usage error."""
+    """A target that is no green function is a usage error of one line."""
     program = """
 number = 5
 def plain():
@@ -136,7 +136,7 @@ def main():
 
 
 def test_run_program_that_raises_ends_with_1_and_its_traceback(tmp_path: Path) -> None:
-    """The traceback begins in the program: how the command got there is nobody's concern."""
+    """The traceback begins in the program, without the frames of the command."""
     path = write(tmp_path, FAILING)
     done = genlet("run", path)
     assert done.returncode == 1
@@ -156,7 +156,7 @@ def test_run_program_that_raises_ends_with_1_and_its_traceback(tmp_path: Path) -
     ],
 )
 def test_run_program_that_does_not_begin_ends_with_1(text: str, last: str, tmp_path: Path) -> None:
-    """An error of the program's is a traceback, whenever it comes."""
+    """An error before the program runs is a traceback too."""
     write(tmp_path, text)
     for target in ("program.py", "program:main"):
         done = genlet("run", target, cwd=tmp_path)
@@ -166,7 +166,7 @@ def test_run_program_that_does_not_begin_ends_with_1(text: str, last: str, tmp_p
 
 @pytest.mark.parametrize(("argument", "status"), [("7", 7), ("'no'", 1), ("", 0)])
 def test_run_system_exit_passes_through(argument: str, status: int, tmp_path: Path) -> None:
-    """``sys.exit`` in any greenthread sets the status, as everywhere."""
+    """``sys.exit`` in any greenthread sets the exit status."""
     program = f"""
 import sys
 from genlet import sleep, spawn
@@ -181,6 +181,35 @@ def main():
     done = genlet("run", write(tmp_path, program))
     assert done.returncode == status
     assert done.stderr == ("no\n" if status == 1 else "")
+
+
+def test_run_in_debug_mode_reports_a_block_that_is_held_back(tmp_path: Path) -> None:
+    """GENLET_DEBUG=1 has the same effect as in a program that calls run()."""
+    program = """
+from genlet import TaskGroup, shielded, sleep
+
+def slow():
+    try:
+        yield from sleep(1000)
+    finally:
+        with shielded(10):
+            yield from sleep(0)
+
+def main():
+    with TaskGroup(on_exit="cancel", name="services") as group:
+        group.spawn(slow)
+        yield from sleep(0)
+    yield from sleep(0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-m", "genlet", "run", write(tmp_path, program)],
+        env={**environment(), "GENLET_DEBUG": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert done.stderr.startswith("main leaves <TaskGroup services> at ")
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

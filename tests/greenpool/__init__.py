@@ -36,7 +36,7 @@ def plain(*args: object) -> Any:
 
 
 def take(source: Union[GreenMap[int], GreenPile[int]]) -> Green[List[Union[int, str]]]:
-    """Take all results, with the name of an error in the place of its result."""
+    """Take all results; for an error, take the name of its class instead."""
     taken: List[Union[int, str]] = []
     while True:
         try:
@@ -54,7 +54,7 @@ def expect_idle(pool: GreenPool) -> None:
 
 
 class Report:
-    """An excepthook that remembers."""
+    """An excepthook that stores the errors."""
 
     def __init__(self) -> None:
         self.errors: List[BaseException] = []

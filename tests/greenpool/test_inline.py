@@ -17,7 +17,7 @@ from . import Report, block, double, expect_idle, failing, plain
 
 
 def test_spawn_by_a_member_of_a_full_pool_runs_in_the_caller() -> None:
-    """A pool cannot wait for itself: the job runs in its spawner, and has ended on return."""
+    """The job runs in its spawner and has ended on return: a pool cannot wait for itself."""
 
     def inner() -> Green[AnyGreenThread]:
         yield from genlet.sleep(0)
@@ -47,7 +47,7 @@ def test_spawn_by_a_member_of_a_full_pool_runs_in_the_caller() -> None:
 
 
 def test_spawn_by_members_recursively_never_deadlocks() -> None:
-    """A pool of any size can be spawned into from inside, to any depth."""
+    """Members may spawn into a pool of any size, to any depth."""
 
     def tree(pool: GreenPool, depth: int) -> Green[int]:
         if not depth:
@@ -58,7 +58,7 @@ def test_spawn_by_members_recursively_never_deadlocks() -> None:
 
     def main(size: int) -> Green[None]:
         pool = GreenPool(size)
-        # A member that waits for another holds its slot: only the pool's own line must not fill up.
+        # A member that waits for another holds its slot; only the queue of the pool must not fill up.
         root = yield from pool.spawn(tree, pool, 5)
         assert (yield from root.wait()) == 32
         expect_idle(pool)
@@ -68,7 +68,7 @@ def test_spawn_by_members_recursively_never_deadlocks() -> None:
 
 
 def test_inline_failure_stays_in_its_greenthread() -> None:
-    """The error of a job run in the caller is raised where that is waited for, nowhere else."""
+    """The error of a job that ran in the caller is raised only by its `wait`."""
 
     def member(pool: GreenPool) -> Green[None]:
         gt = yield from pool.spawn(failing, 5)
@@ -89,7 +89,7 @@ def test_inline_failure_stays_in_its_greenthread() -> None:
 
 
 def test_inline_spawn_of_a_plain_function_is_refused_at_the_call() -> None:
-    """A function that is not green is the spawner's mistake, in a full pool too."""
+    """A function that is not green is an error at the call, in a full pool too."""
 
     def member(pool: GreenPool) -> Green[None]:
         with pytest.raises(TypeError, match="a green function"):
@@ -104,7 +104,7 @@ def test_inline_spawn_of_a_plain_function_is_refused_at_the_call() -> None:
 
 @pytest.mark.parametrize("exc", [GreenletExit, KeyError("from outside")])
 def test_inline_job_interrupted_passes_the_interruption_on(exc: Any) -> None:
-    """A kill of the caller while it runs a job is the caller's, not the job's."""
+    """A kill of the caller while it runs a job ends the caller."""
     went_on: List[object] = []
 
     def member(pool: GreenPool) -> Green[None]:
@@ -142,7 +142,7 @@ def test_inline_job_under_the_callers_timeout_passes_it_on() -> None:
 
 
 def test_inline_job_under_the_callers_timeout_of_another_error_passes_it_on() -> None:
-    """So does a Timeout of the caller's that raises something else."""
+    """A Timeout of the caller that raises another error ends the spawn too."""
 
     def member(pool: GreenPool) -> Green[None]:
         with pytest.raises(ZeroDivisionError), genlet.Timeout(1, ZeroDivisionError):
@@ -156,7 +156,7 @@ def test_inline_job_under_the_callers_timeout_of_another_error_passes_it_on() ->
 
 
 def test_inline_job_that_times_itself_out_fails_by_itself() -> None:
-    """A Timeout that the job set up for itself is its failure, and does not reach the spawner."""
+    """A Timeout that the job made is the job's failure, and does not reach the spawner."""
 
     def impatient() -> Green[None]:
         with genlet.Timeout(1):
@@ -175,7 +175,7 @@ def test_inline_job_that_times_itself_out_fails_by_itself() -> None:
 
 
 def test_inline_job_that_times_itself_out_with_another_error_fails_by_itself() -> None:
-    """A Timeout of the job's own that raises something else is the job's failure as well."""
+    """A Timeout of the job that raises another error is the job's failure too."""
 
     def impatient() -> Green[None]:
         with genlet.Timeout(1, ZeroDivisionError):
@@ -209,7 +209,7 @@ class Census(NullInstrument):
 
 
 def test_inline_job_closed_at_the_end_of_the_run_takes_its_caller_along() -> None:
-    """A job that does not listen is closed by force, and its spawner does not go on."""
+    """A job that ignores its interruption is closed by force, and its spawner ends with it."""
     went_on: List[object] = []
 
     def deaf() -> Green[None]:
@@ -234,7 +234,7 @@ def test_inline_job_closed_at_the_end_of_the_run_takes_its_caller_along() -> Non
 
 
 def test_inline_job_is_told_to_instruments_from_beginning_to_end() -> None:
-    """Whoever observes a run hears of the spawn of each greenthread whose end is told."""
+    """Instruments are called for the spawn of each greenthread whose end they are called for."""
 
     def member(pool: GreenPool) -> Green[None]:
         yield from pool.spawn(double, 1)

@@ -21,7 +21,7 @@ from . import Report, at_once, block, double, expect_idle, failing, plain
 
 @pytest.mark.parametrize(("size", "error"), [("foo", TypeError), (-1, ValueError)])
 def test_pool_of_a_wrong_size_is_refused(size: Any, error: Type[Exception]) -> None:
-    """A size is a number, and not negative; the same holds for a new size."""
+    """A size is a number, 0 or more, and so is a new size."""
     with pytest.raises(error, match="size of a GreenPool"):
         GreenPool(size)
     with pytest.raises(error, match="size of a GreenPool"):
@@ -29,7 +29,7 @@ def test_pool_of_a_wrong_size_is_refused(size: Any, error: Type[Exception]) -> N
 
 
 def test_pool_outside_of_a_run_says_that_no_kernel_runs() -> None:
-    """A pool may be made anywhere, and asked how it stands; it starts nothing outside of a run."""
+    """A pool can be made and inspected outside of a run, but starts nothing there."""
     pool = GreenPool(3)
     expect_idle(pool)
     pool.resize(4)
@@ -41,7 +41,7 @@ def test_pool_outside_of_a_run_says_that_no_kernel_runs() -> None:
 
 
 def test_pool_never_runs_more_than_its_size() -> None:
-    """However many are spawned, no more than *size* run; all of them do in the end."""
+    """At most *size* jobs run at the same time, and all of them run in the end."""
     running = [0, 0, 0]
 
     def job() -> Green[None]:
@@ -64,7 +64,7 @@ def test_pool_never_runs_more_than_its_size() -> None:
 
 
 def test_pool_counts_what_runs_what_is_free_and_who_waits() -> None:
-    """running() + free() is the size, and waiting() counts the spawners in line."""
+    """running() + free() is the size, and waiting() is the number of waiting spawners."""
 
     def main() -> Green[None]:
         pool = GreenPool(2)
@@ -85,7 +85,7 @@ def test_pool_counts_what_runs_what_is_free_and_who_waits() -> None:
 
 
 def test_pool_used_in_one_run_after_the_other_begins_each_anew() -> None:
-    """What a run leaves in a pool does not count in the next one."""
+    """Jobs that one run has left in a pool do not count in the next run."""
     pool = GreenPool(1)
 
     def main() -> Green[None]:
@@ -97,7 +97,7 @@ def test_pool_used_in_one_run_after_the_other_begins_each_anew() -> None:
 
 
 def test_pool_in_use_by_another_thread_says_so() -> None:
-    """A pool belongs to one run at a time."""
+    """Two runs cannot use a pool at the same time."""
     from threading import Thread
 
     pool = GreenPool(1)
@@ -124,7 +124,7 @@ def test_pool_in_use_by_another_thread_says_so() -> None:
 
 
 def test_pool_growing_wakes_waiting_spawners() -> None:
-    """New slots go to those in line at once, as many as there are, in the order they came."""
+    """New slots go to the waiting spawners at once, in the order they came."""
 
     def main() -> Green[None]:
         pool = GreenPool(0)
@@ -140,7 +140,7 @@ def test_pool_growing_wakes_waiting_spawners() -> None:
 
 
 def test_pool_shrunk_starts_nobody_until_enough_have_ended() -> None:
-    """Those that run go on, free() is negative, and slots beyond the new size are not handed on."""
+    """Running jobs go on, free() is negative, and slots beyond the new size are not reused."""
 
     def main() -> Green[None]:
         pool = GreenPool(3)
@@ -161,7 +161,7 @@ def test_pool_shrunk_starts_nobody_until_enough_have_ended() -> None:
 
 
 def test_spawn_returns_a_greenthread_with_the_result() -> None:
-    """The greenthread spawn returns can be waited for, and remembers who spawned it."""
+    """The greenthread can be waited for, and records where it was spawned."""
 
     def main() -> Green[None]:
         gt = yield from GreenPool(1).spawn(double, 21)
@@ -174,7 +174,7 @@ def test_spawn_returns_a_greenthread_with_the_result() -> None:
 
 
 def test_spawners_that_wait_are_served_in_order() -> None:
-    """A slot goes to the spawner that has waited longest; nobody overtakes."""
+    """A slot goes to the spawner that has waited longest."""
     order: List[int] = []
 
     def job(n: int) -> Green[None]:
@@ -194,7 +194,7 @@ def test_spawners_that_wait_are_served_in_order() -> None:
 
 
 def test_spawn_of_a_plain_function_gives_its_slot_back() -> None:
-    """A TypeError tells of a function that is not green, at the call, and no slot is used up."""
+    """A function that is not green is a TypeError at the call, and takes no slot."""
 
     def main() -> Green[None]:
         pool = GreenPool(1)
@@ -221,7 +221,7 @@ def test_spawn_of_a_plain_function_gives_its_slot_back() -> None:
 
 
 def test_spawn_killed_before_its_start_gives_its_slot_back() -> None:
-    """A greenthread that never ran counts as ended, for spawn and spawn_n."""
+    """A greenthread that is killed before it runs gives its slot back, for spawn and spawn_n."""
 
     def main() -> Green[None]:
         pool = GreenPool(2)
@@ -238,7 +238,7 @@ def test_spawn_killed_before_its_start_gives_its_slot_back() -> None:
 
 
 def test_spawn_timed_out_while_it_waits_uses_nothing_up() -> None:
-    """A spawner that gave up leaves the line, and nothing of its job has run."""
+    """A spawner that times out no longer waits, and its job does not run."""
     ran: List[int] = []
 
     def job() -> Green[None]:
@@ -261,7 +261,7 @@ def test_spawn_timed_out_while_it_waits_uses_nothing_up() -> None:
 
 
 def test_spawn_nowait_refuses_when_the_pool_is_full() -> None:
-    """The plain call starts a job or raises WouldBlock, for a member of the pool too."""
+    """spawn_nowait starts a job or raises WouldBlock, for a member of the pool too."""
 
     def member(pool: GreenPool) -> Green[None]:
         with pytest.raises(WouldBlock, match="is full"):
@@ -281,7 +281,7 @@ def test_spawn_nowait_refuses_when_the_pool_is_full() -> None:
 
 
 def test_spawn_copies_the_contextvars_of_the_caller() -> None:
-    """A job sees the values set where it was spawned, and its own changes stay with it."""
+    """A job sees the values that were set where it was spawned; its own changes are not seen there."""
     from contextvars import ContextVar
 
     var: ContextVar[int] = ContextVar("var", default=0)
@@ -303,7 +303,7 @@ def test_spawn_copies_the_contextvars_of_the_caller() -> None:
 
 @pytest.mark.parametrize("verb", ["spawn", "spawn_n"])
 def test_spawn_interrupted_anywhere_loses_no_slot(verb: str) -> None:
-    """A spawner interrupted at any suspension, and its job, leave the pool as they found it."""
+    """After an interruption at any suspension of a spawner the pool has all its slots."""
 
     def job(gate: Gate) -> Green[None]:
         yield from gate.pass_through()
@@ -328,7 +328,7 @@ def test_spawn_interrupted_anywhere_loses_no_slot(verb: str) -> None:
 
 
 def test_member_interrupted_anywhere_gives_its_slot_back() -> None:
-    """A job interrupted before or at any suspension returns its slot to whoever waits."""
+    """After an interruption at any suspension of a job its slot goes to the waiting spawner."""
 
     def scenario(aim: Aim) -> Green[None]:
         pool = GreenPool(1)
@@ -342,7 +342,7 @@ def test_member_interrupted_anywhere_gives_its_slot_back() -> None:
 
 
 def test_error_of_a_spawned_job_is_kept_and_not_reported() -> None:
-    """The pool owns what spawn returns: its error is for whoever waits, however late."""
+    """An error of a spawned job is raised by `wait`, however late, and not reported."""
 
     def main() -> Green[None]:
         pool = GreenPool(1)
@@ -355,7 +355,7 @@ def test_error_of_a_spawned_job_is_kept_and_not_reported() -> None:
 
 
 def test_error_of_spawn_n_is_reported_once() -> None:
-    """Nobody can wait for such a job, so its error is reported: run by the pool or by a member."""
+    """The error of a job that cannot be waited for is reported, also if a member ran it."""
 
     def member(pool: GreenPool) -> Green[None]:
         yield from pool.spawn_n(failing, 2)
@@ -370,7 +370,7 @@ def test_error_of_spawn_n_is_reported_once() -> None:
 
 
 def test_systemexit_of_a_job_ends_the_program() -> None:
-    """What ends the program surfaces in main, and the slot is returned all the same."""
+    """SystemExit is raised in main, and the slot is given back."""
     pool = GreenPool(1)
 
     def job() -> Green[None]:
@@ -387,7 +387,7 @@ def test_systemexit_of_a_job_ends_the_program() -> None:
 
 
 def test_spawn_after_the_end_of_main_starts_nothing() -> None:
-    """What is spawned while the run is being ended is ended with the rest, and holds no slot."""
+    """A job that is spawned while the run ends is ended too, and holds no slot."""
     ran: List[int] = []
     pool = GreenPool(2)
 
@@ -411,7 +411,7 @@ def test_spawn_after_the_end_of_main_starts_nothing() -> None:
 
 
 def test_waitall_of_an_idle_pool_returns_without_waiting() -> None:
-    """There is nothing to wait for: it does not even let others run."""
+    """waitall of an idle pool does not let other greenthreads run."""
 
     def main() -> Green[None]:
         ran: List[int] = []
@@ -425,7 +425,7 @@ def test_waitall_of_an_idle_pool_returns_without_waiting() -> None:
 
 
 def test_waitall_waits_for_those_that_wait_to_spawn() -> None:
-    """A spawner in line will start something, so the pool is not done yet."""
+    """waitall also waits for spawners that wait for a slot."""
 
     def main() -> Green[None]:
         pool = GreenPool(1)
@@ -447,7 +447,7 @@ def test_waitall_waits_for_those_that_wait_to_spawn() -> None:
 
 
 def test_waitall_ends_when_the_last_spawner_gives_up() -> None:
-    """With nothing running, a waiting spawner that is killed leaves nothing to wait for."""
+    """waitall returns when no job runs and the last waiting spawner is killed."""
 
     def main() -> Green[None]:
         pool = GreenPool(0)
@@ -462,7 +462,7 @@ def test_waitall_ends_when_the_last_spawner_gives_up() -> None:
 
 
 def test_waitall_from_a_member_is_refused() -> None:
-    """A member that waited for all would wait for itself."""
+    """A member that called waitall would wait for itself."""
 
     def main() -> Green[None]:
         pool = GreenPool(2)
@@ -478,7 +478,7 @@ def test_waitall_from_a_member_is_refused() -> None:
 
 
 def test_waitall_interrupted_anywhere_leaves_no_trace() -> None:
-    """Several may wait for the pool, and one that is interrupted changes nothing for the rest."""
+    """An interrupted waitall does not affect the other greenthreads in waitall."""
 
     def scenario(aim: Aim) -> Green[None]:
         pool = GreenPool(2)
@@ -493,7 +493,7 @@ def test_waitall_interrupted_anywhere_leaves_no_trace() -> None:
 
 @pytest.mark.parametrize("verb", ["spawn", "waitall", "imap", "pile", "pile of nothing", "result"])
 def test_wait_that_begins_late_looks_again(verb: str) -> None:
-    """A wait held back by children that had to end first finds what has happened meanwhile."""
+    """A wait that is held back finds, when it begins, what has happened meanwhile."""
 
     def late(pool: GreenPool, pile: GreenPile[None], gate: Gate) -> Green[object]:
         source = pool.imap(at_once, [5])
@@ -534,7 +534,7 @@ def test_wait_that_begins_late_looks_again(verb: str) -> None:
 
 
 def test_pool_of_a_thousand_runs_a_hundred_thousand_in_flat_memory() -> None:
-    """Jobs that have ended leave nothing behind, whether spawned, mapped or failing."""
+    """Ended jobs use no memory, whether spawned, mapped or failed."""
     jobs = 100_000
 
     def live() -> int:

@@ -20,7 +20,7 @@ from . import Report, block, double, expect_idle, failing, plain, take
 
 @pytest.mark.parametrize("size", [1, 2, 3, 50])
 def test_imap_gives_results_in_the_order_of_the_input(size: int) -> None:
-    """Whoever ends first, results come in order, with a bounded number at a time."""
+    """Results are in the order of the input, and the number of running jobs is bounded."""
 
     def job(n: int) -> Green[int]:
         yield from turns(20 - n)
@@ -35,7 +35,7 @@ def test_imap_gives_results_in_the_order_of_the_input(size: int) -> None:
 
 
 def test_imap_takes_several_iterables_as_map_does() -> None:
-    """Arguments are taken from each iterable, as far as the shortest goes."""
+    """Arguments are taken from each iterable, until the shortest ends."""
 
     def add(a: int, b: int) -> Green[int]:
         yield from genlet.sleep(0)
@@ -50,7 +50,7 @@ def test_imap_takes_several_iterables_as_map_does() -> None:
 
 
 def test_imap_without_a_function_gives_tuples() -> None:
-    """None stands for the function that returns its arguments."""
+    """With None as the function, results are tuples of the arguments."""
 
     def main() -> Green[None]:
         pool = GreenPool(2)
@@ -61,7 +61,7 @@ def test_imap_without_a_function_gives_tuples() -> None:
 
 
 def test_imap_of_nothing_ends_at_once() -> None:
-    """An empty input gives END, as often as it is asked."""
+    """An empty input gives END, every time."""
 
     def main() -> Green[None]:
         source = GreenPool(2).imap(double, [])
@@ -72,7 +72,7 @@ def test_imap_of_nothing_ends_at_once() -> None:
 
 
 def test_imap_raises_an_error_in_its_place_and_goes_on() -> None:
-    """A job that fails fails alone: the results after it are there."""
+    """The error of a job is raised instead of its result, and later results follow."""
 
     def odd(n: int) -> Green[int]:
         return failing(n) if n % 2 else double(n)
@@ -85,7 +85,7 @@ def test_imap_raises_an_error_in_its_place_and_goes_on() -> None:
 
 
 def test_imap_collect_goes_on_after_the_error_it_raised() -> None:
-    """collect raises the first error; called again, it collects what comes after that."""
+    """collect raises the first error; called again, it collects the results after that."""
 
     def odd(n: int) -> Green[int]:
         return failing(n) if n == 1 else double(n)
@@ -100,7 +100,7 @@ def test_imap_collect_goes_on_after_the_error_it_raised() -> None:
 
 
 def test_imap_of_a_failing_iterable_raises_in_its_place_and_ends() -> None:
-    """The error of the input comes after the results before it, and nothing comes after."""
+    """The error of the input is raised after the results before it, and then END follows."""
 
     def numbers() -> Iterator[int]:
         yield 1
@@ -120,7 +120,7 @@ def test_imap_of_a_failing_iterable_raises_in_its_place_and_ends() -> None:
 
 
 def test_imap_of_a_call_that_fails_raises_in_its_place() -> None:
-    """A plain function, or arguments that do not fit, are errors of the one job."""
+    """A plain function, or arguments that do not fit, are errors of one job."""
 
     def main() -> Green[None]:
         pool = GreenPool(2)
@@ -134,7 +134,7 @@ def test_imap_of_a_call_that_fails_raises_in_its_place() -> None:
 
 @pytest.mark.parametrize("size", [1, 4])
 def test_imap_starts_no_more_than_the_size_ahead_of_the_consumer(size: int) -> None:
-    """With an endless input, what is started and not taken is never more than the pool's size."""
+    """With an infinite input, at most *size* jobs are started and not taken."""
 
     def main() -> Green[None]:
         started: List[int] = []
@@ -159,7 +159,7 @@ def test_imap_starts_no_more_than_the_size_ahead_of_the_consumer(size: int) -> N
 
 
 def test_imap_uses_the_slots_of_the_pool() -> None:
-    """running() counts its jobs, waitall() waits for them, and others share the size with them."""
+    """running() counts the jobs of imap, and waitall() waits for them."""
 
     def main() -> Green[None]:
         pool = GreenPool(3)
@@ -183,7 +183,7 @@ def test_imap_uses_the_slots_of_the_pool() -> None:
 
 
 def test_imap_on_a_pool_full_of_others_waits_for_its_turn() -> None:
-    """With no job of its own to wait for, next stands in line for a slot, and takes no input yet."""
+    """With no job of its own, next waits for a slot, and takes no input before."""
 
     def main() -> Green[None]:
         pool = GreenPool(1)
@@ -202,7 +202,7 @@ def test_imap_on_a_pool_full_of_others_waits_for_its_turn() -> None:
 
 
 def test_imap_inside_a_member_of_a_full_pool_runs_in_the_caller() -> None:
-    """A member may map over its own pool: what finds no slot is run by the member itself."""
+    """A member may map over its own pool: a job without a slot runs in the member."""
 
     def member(pool: GreenPool) -> Green[List[Union[int, str]]]:
         def odd(n: int) -> Green[int]:
@@ -220,7 +220,7 @@ def test_imap_inside_a_member_of_a_full_pool_runs_in_the_caller() -> None:
 
 
 def test_imap_closed_kills_what_runs_and_ends() -> None:
-    """close() starts nothing more, ends what was started, and gives all slots back."""
+    """close() starts no more jobs, ends those that run, and gives all slots back."""
 
     def main() -> Green[None]:
         pool = GreenPool(3)
@@ -236,7 +236,7 @@ def test_imap_closed_kills_what_runs_and_ends() -> None:
 
 
 def test_imap_closed_while_a_consumer_waits_for_a_slot_ends_for_it() -> None:
-    """The consumer gets END when its turn comes, and the slot goes back."""
+    """The consumer gets END when a slot is free, and the slot is given back."""
 
     def main() -> Green[None]:
         pool = GreenPool(1)
@@ -254,7 +254,7 @@ def test_imap_closed_while_a_consumer_waits_for_a_slot_ends_for_it() -> None:
 
 
 def test_imap_abandoned_leaves_nothing_hanging() -> None:
-    """What was started ends by itself, and waitall returns."""
+    """The jobs that were started end by themselves, and waitall returns."""
 
     def main() -> Green[None]:
         pool = GreenPool(3)
@@ -268,7 +268,7 @@ def test_imap_abandoned_leaves_nothing_hanging() -> None:
 
 
 def test_imap_next_interrupted_loses_no_result() -> None:
-    """Whoever asks after an interrupted call gets what that would have got."""
+    """The next caller gets the result that the interrupted call would have returned."""
 
     def main() -> Green[None]:
         gate = Gate()
@@ -291,7 +291,7 @@ def test_imap_next_interrupted_loses_no_result() -> None:
 
 
 def test_imap_consumer_interrupted_anywhere_loses_no_slot_and_no_result() -> None:
-    """Together, a consumer interrupted at any suspension and the next one get every result once."""
+    """An interrupted consumer and the next one together get every result once."""
 
     def consumer(source: GreenMap[int], got: List[int]) -> Green[None]:
         while True:
@@ -317,7 +317,7 @@ def test_imap_consumer_interrupted_anywhere_loses_no_slot_and_no_result() -> Non
 
 
 def test_imap_shared_by_consumers_gives_each_result_to_one() -> None:
-    """Two greenthreads that take from one source split the results between them."""
+    """Two greenthreads that share one source get different results."""
 
     def main() -> Green[None]:
         source = GreenPool(3).imap(double, range(20))
@@ -329,7 +329,7 @@ def test_imap_shared_by_consumers_gives_each_result_to_one() -> None:
 
 
 def test_pile_gives_results_in_the_order_of_spawning() -> None:
-    """Whoever ends first, results come in the order of the spawns."""
+    """Results are in the order of the spawns, not of the ends."""
 
     def job(n: int) -> Green[int]:
         yield from turns(10 - n)
@@ -346,7 +346,7 @@ def test_pile_gives_results_in_the_order_of_spawning() -> None:
 
 
 def test_pile_that_is_empty_is_an_empty_sequence() -> None:
-    """Nothing spawned, nothing to wait for."""
+    """Without spawns a pile gives END."""
 
     def main() -> Green[None]:
         pile = GreenPile[int]()
@@ -358,7 +358,7 @@ def test_pile_that_is_empty_is_an_empty_sequence() -> None:
 
 
 def test_pile_raises_an_error_in_its_place_and_goes_on() -> None:
-    """A job that fails does not end the pile."""
+    """The error of a job is raised instead of its result, and does not end the pile."""
 
     def main() -> Green[None]:
         pile = GreenPile[int](2)
@@ -371,7 +371,7 @@ def test_pile_raises_an_error_in_its_place_and_goes_on() -> None:
 
 
 def test_piles_share_a_pool_and_keep_their_results_apart() -> None:
-    """Two piles on one pool share its slots, and nothing else."""
+    """Two piles on one pool share only its slots."""
 
     def main() -> Green[None]:
         pool = GreenPool(2)
@@ -386,7 +386,7 @@ def test_piles_share_a_pool_and_keep_their_results_apart() -> None:
 
 
 def test_pile_refuses_a_plain_function_and_stays_as_it_was() -> None:
-    """A spawn that failed put nothing on the pile."""
+    """A spawn that fails adds nothing to the pile."""
 
     def main() -> Green[None]:
         pile = GreenPile[int](2)
@@ -398,7 +398,7 @@ def test_pile_refuses_a_plain_function_and_stays_as_it_was() -> None:
 
 
 def test_pile_spawn_timed_out_puts_nothing_on_the_pile() -> None:
-    """A taker that counted on a spawn that was given up gets END."""
+    """A consumer that waits for a spawn that times out gets END."""
 
     def main() -> Green[None]:
         pool = GreenPool(1)
@@ -415,7 +415,7 @@ def test_pile_spawn_timed_out_puts_nothing_on_the_pile() -> None:
 
 
 def test_pile_taken_from_by_another_greenthread_waits_for_the_spawner() -> None:
-    """While somebody is about to put a job on the pile, it is not at its end."""
+    """A pile does not end while a spawner waits for a slot."""
 
     def main() -> Green[None]:
         pile = GreenPile[int](1)
@@ -432,7 +432,7 @@ def test_pile_taken_from_by_another_greenthread_waits_for_the_spawner() -> None:
 
 
 def test_pile_interrupted_anywhere_loses_no_result() -> None:
-    """A taker interrupted at any suspension leaves every result it has not got to the next."""
+    """After an interruption of a consumer the next one gets all the remaining results."""
 
     def taker(pile: GreenPile[int], got: List[Union[int, End]]) -> Green[None]:
         for _ in range(4):
@@ -453,7 +453,7 @@ def test_pile_interrupted_anywhere_loses_no_result() -> None:
 
 
 def test_imap_over_a_long_input_keeps_no_more_than_its_window() -> None:
-    """Results that were taken are not kept."""
+    """Results that were taken are not stored."""
 
     def main() -> Green[None]:
         pool = GreenPool(10)

@@ -1,4 +1,4 @@
-"""gather, race, amap, as_completed: exact results, first errors, nothing left running."""
+"""gather, race, amap, as_completed: results, first errors, and that all calls have ended."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def fails_in_cleanup(exc: BaseException) -> Green[Any]:
 
 
 def assert_alone() -> None:
-    """Nobody else is left in this run, and no timer."""
+    """Assert that this run has no other greenthread and no timer."""
     assert get_scheduler().everybody() == [genlet.getcurrent()]
     assert len(get_scheduler().timers) == 0
 
@@ -64,7 +64,7 @@ COMBINE: Dict[str, Callable[..., Green[Any]]] = {"gather": gather, "race": race}
 
 @pytest.mark.parametrize("verb", COMBINE)
 def test_first_error_is_raised_bare_when_the_others_are_gone(verb: str) -> None:
-    """The error is the very object that was raised; the rest was cancelled and awaited."""
+    """The exception object itself is raised; the other calls were cancelled and have ended."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -82,7 +82,7 @@ def test_first_error_is_raised_bare_when_the_others_are_gone(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", COMBINE)
 def test_interrupted_combinator_ends_its_calls_before_it_is_left(verb: str) -> None:
-    """A cancellation from outside gets through when the calls are gone."""
+    """A cancellation from outside is raised when the calls have ended."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -99,7 +99,7 @@ def test_interrupted_combinator_ends_its_calls_before_it_is_left(verb: str) -> N
 
 @pytest.mark.parametrize("verb", COMBINE)
 def test_killed_call_is_told_as_greenlet_exit(verb: str) -> None:
-    """Killing calls directly fails nothing; with no result to give, the combinator says so."""
+    """A killed call is no failure; without a result the combinator raises GreenletExit."""
 
     def main() -> Green[None]:
         def suicide() -> Green[None]:
@@ -115,7 +115,7 @@ def test_killed_call_is_told_as_greenlet_exit(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", COMBINE)
 def test_what_is_no_fresh_green_call_is_refused_and_the_rest_closed(verb: str) -> None:
-    """A function, a value or a generator that was driven already: a TypeError that says which."""
+    """A function, a value or a used generator is a TypeError that names it."""
 
     def main() -> Green[None]:
         driven = gives(1)
@@ -139,7 +139,7 @@ def test_what_is_no_fresh_green_call_is_refused_and_the_rest_closed(verb: str) -
 @pytest.mark.parametrize("how", ["cancel", "kill", "timeout"])
 @pytest.mark.parametrize("verb", COMBINE)
 def test_combinator_interrupted_anywhere_leaves_nothing_behind(verb: str, how: Any) -> None:
-    """At every suspension: each call that began has ended before the combinator is left."""
+    """At every suspension, each call that began has ended before the combinator returns."""
     log: List[str] = []
 
     def call(name: str, after: int) -> Green[str]:
@@ -171,7 +171,7 @@ def test_combinator_interrupted_anywhere_leaves_nothing_behind(verb: str, how: A
 
 
 def test_gather_returns_results_in_the_order_given() -> None:
-    """The order of the results is that of the calls, not that of their ends."""
+    """The results are in the order of the calls, not of their ends."""
 
     def main() -> Green[None]:
         results = yield from gather(gives("a", 3), gives(2, 1), gives(None, 2))
@@ -183,7 +183,7 @@ def test_gather_returns_results_in_the_order_given() -> None:
 
 
 def test_gather_of_nothing_is_an_empty_tuple_at_once() -> None:
-    """No calls, no results, no waiting."""
+    """Without calls it returns an empty tuple and does not wait."""
 
     def main() -> Green[None]:
         with raising(StopIteration) as caught:
@@ -195,7 +195,7 @@ def test_gather_of_nothing_is_an_empty_tuple_at_once() -> None:
 
 
 def test_gather_runs_its_calls_side_by_side_in_contexts_of_their_own() -> None:
-    """Each call is a greenthread, named for its function."""
+    """Each call is a greenthread with its own context and the name of its function."""
 
     def main() -> Green[None]:
         def who() -> Green[str]:
@@ -225,7 +225,7 @@ def test_gather_whose_calls_all_fail_raises_the_first() -> None:
 
 
 def test_race_returns_what_the_first_to_finish_returns() -> None:
-    """The losers are cancelled, and have ended when the winner's result is there."""
+    """The losers are cancelled, and have ended when the result is returned."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -237,7 +237,7 @@ def test_race_returns_what_the_first_to_finish_returns() -> None:
 
 
 def test_race_of_nobody_is_a_value_error() -> None:
-    """There is no result that could be returned."""
+    """Without calls there is no result to return."""
 
     def main() -> Green[None]:
         with raising(ValueError, match="race needs somebody to race"):
@@ -247,7 +247,7 @@ def test_race_of_nobody_is_a_value_error() -> None:
 
 
 def test_race_won_at_once_never_starts_the_rest() -> None:
-    """A call that had no turn yet never runs."""
+    """A call that has not run when the race is decided never runs."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -264,7 +264,7 @@ def test_race_won_at_once_never_starts_the_rest() -> None:
 
 
 def test_race_reports_a_losers_failing_cleanup() -> None:
-    """What a loser raises on its way out is not the outcome, and is not lost."""
+    """An error of a loser is reported, and is not the outcome."""
     reported: List[Tuple[str, BaseException]] = []
     error = LookupError("cleanup")
 
@@ -282,7 +282,7 @@ def test_race_reports_a_losers_failing_cleanup() -> None:
 
 
 def test_race_drops_out_who_is_killed() -> None:
-    """A call that was killed has not finished: the others race on."""
+    """A killed call does not decide the race."""
 
     def main() -> Green[None]:
         def suicide() -> Green[str]:
@@ -295,7 +295,7 @@ def test_race_drops_out_who_is_killed() -> None:
 
 
 def test_race_interrupted_raises_a_failing_cleanup_as_any_group_does() -> None:
-    """Without a winner there are no losers: a failure is the outcome."""
+    """Without a winner a failure is raised."""
 
     def main() -> Green[None]:
         error = LookupError("cleanup")
@@ -319,7 +319,7 @@ def test_race_interrupted_raises_a_failing_cleanup_as_any_group_does() -> None:
 
 
 class Meter:
-    """Counts how many calls run at a time, and what was asked for when."""
+    """Counts the calls that run at the same time, and logs when items are taken."""
 
     def __init__(self) -> None:
         self.running = 0
@@ -345,7 +345,7 @@ class Meter:
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 50, None])
 def test_amap_returns_results_in_order_within_its_limit(limit: Any) -> None:
-    """The results are in the order of the items; no more than *limit* calls run at a time."""
+    """Results are in the order of the items; at most *limit* calls run at the same time."""
 
     def main() -> Green[None]:
         meter = Meter()
@@ -359,7 +359,7 @@ def test_amap_returns_results_in_order_within_its_limit(limit: Any) -> None:
 
 
 def test_amap_with_a_limit_asks_for_an_item_when_it_can_start_it() -> None:
-    """The iterable is pulled lazily: one that has no end can be given up."""
+    """The iterable is read lazily, and may be infinite."""
 
     def main() -> Green[None]:
         meter = Meter()
@@ -380,7 +380,7 @@ def test_amap_with_a_limit_asks_for_an_item_when_it_can_start_it() -> None:
 
 
 def test_amap_of_nothing_is_an_empty_list() -> None:
-    """No items, no calls."""
+    """Without items it returns an empty list."""
 
     def main() -> Green[None]:
         assert (yield from amap(gives, [])) == []
@@ -391,7 +391,7 @@ def test_amap_of_nothing_is_an_empty_list() -> None:
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_amap_refuses_a_limit_below_one(limit: int) -> None:
-    """With no call allowed nothing would ever happen."""
+    """With a limit of 0 no call could start."""
 
     def main() -> Green[None]:
         with raising(ValueError, match=f"amap needs a limit of 1 or more.*got {limit}"):
@@ -402,7 +402,7 @@ def test_amap_refuses_a_limit_below_one(limit: int) -> None:
 
 @pytest.mark.parametrize("limit", [2, None])
 def test_amap_raises_the_first_error_bare_when_the_rest_is_gone(limit: Any) -> None:
-    """The other calls are cancelled and awaited, and no further one begins."""
+    """The other calls are cancelled and have ended, and no further call starts."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -431,7 +431,7 @@ def test_amap_raises_the_first_error_bare_when_the_rest_is_gone(limit: Any) -> N
 def test_amap_whose_iterable_raises_cancels_what_runs_and_raises_it_bare(
     limit: Any, cleanup_fails: bool
 ) -> None:
-    """The iterable's own error goes on when the calls have ended, whatever their cleanups raise."""
+    """The iterable's error is raised when the calls have ended, even if their cleanups fail."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -455,7 +455,7 @@ def test_amap_whose_iterable_raises_cancels_what_runs_and_raises_it_bare(
         with raising(LookupError) as caught:
             yield from amap(frees_a_place, items(), limit=limit)
         assert caught.value is error
-        # Without a limit no call had begun: then there is nothing to clean up.
+        # Without a limit no call had started, and there is nothing to clean up.
         assert len(log) == (2 if limit and not cleanup_fails else 0)
         assert_alone()
         yield from genlet.sleep(0)
@@ -477,7 +477,7 @@ def test_amap_of_a_plain_function_says_what_is_wrong() -> None:
 
 @pytest.mark.parametrize("how", ["cancel", "kill", "timeout"])
 def test_amap_interrupted_anywhere_leaves_nothing_behind(how: Any) -> None:
-    """At every suspension of a limited map: all calls have ended when it is left."""
+    """At every suspension, all calls have ended when the limited map is left."""
     meter = Meter()
 
     def fn() -> Green[None]:
@@ -498,7 +498,7 @@ def test_amap_interrupted_anywhere_leaves_nothing_behind(how: Any) -> None:
 
 
 def test_as_completed_gives_greenthreads_as_they_end() -> None:
-    """First those that have ended, in the order given, then the others as they do."""
+    """Ended greenthreads come first, in the order given, then the others as they end."""
 
     def main() -> Green[None]:
         with TaskGroup() as group:
@@ -519,7 +519,7 @@ def test_as_completed_gives_greenthreads_as_they_end() -> None:
 
 
 def test_as_completed_of_nothing_is_at_its_end() -> None:
-    """No tasks: END at once."""
+    """Without tasks it returns END at once."""
 
     def main() -> Green[None]:
         nobody: List[GreenThread[int]] = []
@@ -531,7 +531,7 @@ def test_as_completed_of_nothing_is_at_its_end() -> None:
 
 
 def test_as_completed_gives_failures_like_results() -> None:
-    """A greenthread that fails is given when it ends; its error is for who asks, not reported."""
+    """A failed greenthread is returned too; its error is not reported."""
     reported: List[BaseException] = []
 
     def main() -> Green[None]:
@@ -548,7 +548,7 @@ def test_as_completed_gives_failures_like_results() -> None:
 
 
 def test_as_completed_shared_by_several_gives_each_task_to_one() -> None:
-    """Consumers get different tasks; who is left over when all have ended gets END."""
+    """Consumers get different tasks, and END when all are taken."""
 
     def main() -> Green[None]:
         source = as_completed([genlet.spawn(gives, n, 3) for n in range(3)])
@@ -565,7 +565,7 @@ def test_as_completed_shared_by_several_gives_each_task_to_one() -> None:
 
 @pytest.mark.parametrize("settled", [False, True])
 def test_as_completed_loses_no_task_to_a_consumer_that_is_killed(settled: bool) -> None:
-    """A task goes to a consumer that still waits, or stays for the next."""
+    """A task goes to a consumer that still waits, or to the next one."""
 
     def main() -> Green[None]:
         task = genlet.spawn(gives, 1, 4)

@@ -1,4 +1,4 @@
-"""Scoped functions: the function is the scope, and its exits may wait."""
+"""Scoped functions: children, deferred calls and entered resources."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def fails(exc: BaseException) -> Green[None]:
 
 
 class Resource:
-    """A context manager that may be finished, and writes down what happens to it."""
+    """A context manager with ``finish()`` that logs its calls."""
 
     def __init__(self, log: List[str], name: str = "it") -> None:
         self.log = log
@@ -82,7 +82,7 @@ def opened(log: List[str], name: str = "it") -> Green[Resource]:
 
 
 def test_scoped_function_returns_when_its_children_have_ended() -> None:
-    """Children that still run when it returns are joined; nothing is forgotten, nothing raised."""
+    """Children that still run when the function returns are joined; nothing is raised."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -105,7 +105,7 @@ def test_scoped_function_returns_when_its_children_have_ended() -> None:
 def test_scoped_function_that_raises_leaves_no_child_for_its_caller_to_see(
     error: BaseException,
 ) -> None:
-    """A child that must wait in its cleanup is gone before the caller's handler runs."""
+    """A child that waits in its cleanup has ended before the caller's handler runs."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -128,7 +128,7 @@ def test_scoped_function_that_raises_leaves_no_child_for_its_caller_to_see(
 
 
 def test_scoped_function_whose_child_fails_raises_a_group() -> None:
-    """Failures of children are raised as those of any group, the body's own among them."""
+    """Failures of children and of the body are raised as those of any group."""
 
     def main() -> Green[None]:
         child, body = LookupError("child"), ValueError("body")
@@ -154,7 +154,7 @@ def test_scoped_function_whose_child_fails_raises_a_group() -> None:
 
 
 def test_scoped_functions_late_failures_are_in_one_group_with_its_own() -> None:
-    """What a child raises in a cleanup that waits comes together with the body's error."""
+    """An error from a cleanup that waits is in one group with the body's error."""
 
     def main() -> Green[None]:
         late, body = LookupError("late"), ValueError("body")
@@ -184,7 +184,7 @@ def test_scoped_functions_late_failures_are_in_one_group_with_its_own() -> None:
 
 @pytest.mark.parametrize("outer", ["scope", "kill", "timeout"])
 def test_interruption_does_not_take_the_place_of_the_error_on_its_way(outer: str) -> None:
-    """What comes while the children of a failed function end is raised at the next suspension."""
+    """An interruption that comes while children end is raised at the next suspension."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -223,7 +223,7 @@ def test_interruption_does_not_take_the_place_of_the_error_on_its_way(outer: str
 
 
 def test_scoped_function_may_cancel_its_children_and_return() -> None:
-    """After ``group.cancel()`` it may still return what it has."""
+    """After ``group.cancel()`` the function may still return a value."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -242,7 +242,7 @@ def test_scoped_function_may_cancel_its_children_and_return() -> None:
 
 
 def test_scoped_function_cancelled_by_a_child_has_no_result() -> None:
-    """A group that is cancelled before the function has returned makes the call raise."""
+    """A group that is cancelled before the function returns makes the call raise."""
 
     def main() -> Green[None]:
         def child(group: TaskGroup) -> Green[None]:
@@ -264,7 +264,7 @@ def test_scoped_function_cancelled_by_a_child_has_no_result() -> None:
 
 
 def test_scoped_error_keeps_its_own_context() -> None:
-    """Neither the wrapper nor what the caller is handling gets into the chain of an error."""
+    """The context of an error has neither the wrapper's exceptions nor those the caller handles."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -294,7 +294,7 @@ def test_scoped_error_keeps_its_own_context() -> None:
 
 
 class Crawler:
-    """What a class with scoped methods looks like."""
+    """A class with scoped methods."""
 
     def __init__(self, log: List[str]) -> None:
         self.log = log
@@ -323,7 +323,7 @@ class Spider(Crawler):
 
 
 def test_scoped_methods_are_bound_like_others() -> None:
-    """Through the instance, the class, a subclass, and as a static method."""
+    """Methods work through the instance, the class, a subclass, and as static methods."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -343,7 +343,7 @@ def test_scoped_methods_are_bound_like_others() -> None:
 
 
 def test_scoped_function_can_be_spawned_under_its_own_name() -> None:
-    """A greenthread that runs one is named for it, and ``async def`` code may await it."""
+    """Its greenthread has the function's name, and ``async def`` code may await it."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -361,7 +361,7 @@ def test_scoped_function_can_be_spawned_under_its_own_name() -> None:
 
 
 def test_scoped_function_keeps_its_documentation() -> None:
-    """The decorator leaves name and docstring where tools look for them."""
+    """The decorator keeps the name and the docstring."""
     crawl: Any = Crawler.__dict__["crawl"]
     assert crawl.__name__ == "crawl"
     assert crawl.__doc__ == "Crawl."
@@ -369,7 +369,7 @@ def test_scoped_function_keeps_its_documentation() -> None:
 
 
 def test_calling_a_scoped_function_without_driving_it_does_nothing() -> None:
-    """The call gives a generator, and no group."""
+    """The call makes a generator, and no group."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -408,7 +408,7 @@ def test_deferred_calls_are_made_last_first_after_the_children() -> None:
 
 
 def test_deferred_calls_are_made_when_the_function_raises() -> None:
-    """An error goes on when they are done."""
+    """The error is raised after the deferred calls."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -428,7 +428,7 @@ def test_deferred_calls_are_made_when_the_function_raises() -> None:
 
 
 def test_deferred_call_may_defer_another() -> None:
-    """What a deferred call adds is done next."""
+    """A call that a deferred call defers is made next."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -451,7 +451,7 @@ def test_deferred_call_may_defer_another() -> None:
 
 @pytest.mark.parametrize("body_fails", [False, True])
 def test_all_deferred_calls_are_made_and_their_errors_are_chained(body_fails: bool) -> None:
-    """Each failure has the one before it for its context, as with contextlib.ExitStack."""
+    """Each error has the one before it as its context, as with contextlib.ExitStack."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -486,7 +486,7 @@ def test_all_deferred_calls_are_made_and_their_errors_are_chained(body_fails: bo
 
 
 def test_deferred_call_that_raises_the_error_again_makes_no_ring() -> None:
-    """An error that comes back, or a link of its chain, leaves the chain as it is."""
+    """An error that is raised again leaves its chain of contexts as it is."""
 
     def main() -> Green[None]:
         cause, body = KeyError("cause"), LookupError("body")
@@ -514,7 +514,7 @@ def test_deferred_call_that_raises_the_error_again_makes_no_ring() -> None:
 
 @pytest.mark.parametrize("how", ["scope", "kill", "timeout", "pending"])
 def test_deferred_calls_of_an_interrupted_function_are_shielded(how: str) -> None:
-    """They may wait although the function is being interrupted, each for a while."""
+    """Each deferred call of an interrupted function may wait for a while."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -557,7 +557,7 @@ def test_deferred_calls_of_an_interrupted_function_are_shielded(how: str) -> Non
 def test_deferred_call_of_an_interrupted_function_is_cut_off_at_its_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One that takes too long is cut off quietly, and the next is made."""
+    """A deferred call that takes too long is cut off without an error, and the next is made."""
     monkeypatch.setattr("genlet.structured.scoped.PATIENCE", 0.001)
 
     def main() -> Green[None]:
@@ -579,7 +579,7 @@ def test_deferred_call_of_an_interrupted_function_is_cut_off_at_its_bound(
 
 
 def test_deferred_call_of_a_function_that_went_well_takes_its_time() -> None:
-    """It can be interrupted like anything else; the others are made all the same."""
+    """Without an interruption a deferred call can be interrupted, and the others are still made."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -602,7 +602,7 @@ def test_deferred_call_of_a_function_that_went_well_takes_its_time() -> None:
 
 
 def test_deferred_calls_under_a_shield_see_what_the_shield_lets_through() -> None:
-    """A cancelled scope outside of a shield is no interruption inside it."""
+    """A cancelled scope outside of a shield does not interrupt the deferred calls inside."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -627,7 +627,7 @@ def test_deferred_calls_under_a_shield_see_what_the_shield_lets_through() -> Non
 
 
 def test_entered_resources_are_finished_and_left_last_first() -> None:
-    """After the children, in turn with the deferred calls: finish, then exit."""
+    """After the children, in order with the deferred calls: finish, then exit."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -650,7 +650,7 @@ def test_entered_resources_are_finished_and_left_last_first() -> None:
 
 @pytest.mark.parametrize("how", ["error", "cancel", "finish", "deferred"])
 def test_entered_resource_of_a_function_that_fails_is_aborted(how: str) -> None:
-    """`finish` is for success: what fails, in the function or on its way out, only exits."""
+    """After an error, of the function or of a deferred call, a resource only exits."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -701,7 +701,7 @@ def test_entered_resource_of_a_function_that_fails_is_aborted(how: str) -> None:
 
 
 def test_entering_something_without_finish_only_exits() -> None:
-    """A plain context manager is entered and left."""
+    """A context manager without ``finish()`` is entered and exited."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -740,7 +740,7 @@ def abandoned(call: Green[Any], steps: int) -> Iterator[Trap]:
 
 
 def test_scoped_function_whose_generator_is_closed_undoes_what_need_not_wait() -> None:
-    """Children are aborted, resources left, deferred calls made as far as their first suspension."""
+    """Children are aborted, resources exited, deferred calls run to their first suspension."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -768,7 +768,7 @@ def test_scoped_function_whose_generator_is_closed_undoes_what_need_not_wait() -
 
 
 def test_scoped_function_closed_in_a_deferred_call_makes_the_rest() -> None:
-    """Being closed on the way out is no reason to leave the rest undone."""
+    """The remaining deferred calls are made if the generator is closed during one."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -793,7 +793,7 @@ def test_scoped_function_closed_in_a_deferred_call_makes_the_rest() -> None:
 def test_scoped_function_interrupted_anywhere_undoes_everything_in_order(
     how: Any, body_fails: bool
 ) -> None:
-    """At every suspension: what was entered is left, after the children, before the caller."""
+    """At every suspension, resources are exited after the children and before the caller goes on."""
     log: List[str] = []
 
     def deferred() -> Green[None]:

@@ -1,4 +1,4 @@
-"""Soft stops: what has agreed to be stopped ends, everything else finishes its work."""
+"""Graceful stops: code inside a region ends, other code finishes its work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from genlet.testing import cancel_everywhere
 
 
 class Source:
-    """Hands out what is put into it; put(END) ends it."""
+    """A source of the items that are put in; put(END) ends it."""
 
     def __init__(self) -> None:
         self._items: List[Any] = []
@@ -55,7 +55,7 @@ def serve(requests: Source, stopper: Stopper, log: List[str]) -> Green[None]:
 
 
 def test_stop_ends_what_is_idle_and_lets_what_is_at_work_finish() -> None:
-    """The accept loop ends at once, the requests it took are answered."""
+    """The accept loop ends at once; the requests it accepted are answered."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -72,7 +72,7 @@ def test_stop_ends_what_is_idle_and_lets_what_is_at_work_finish() -> None:
 
 
 def test_stop_does_not_lose_what_a_region_has_received() -> None:
-    """An item that came first leaves the region; the next wait is refused."""
+    """An item that was received before the stop is returned; the next wait is refused."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -88,7 +88,7 @@ def test_stop_does_not_lose_what_a_region_has_received() -> None:
 
 
 def test_stop_tells_its_reason_and_whom_it_has_stopped() -> None:
-    """The Cancelled inside carries the reason; the region says that it was left by it."""
+    """The Cancelled inside has the reason, and the region records that it caught it."""
 
     def main() -> Green[None]:
         stopper = Stopper()
@@ -120,7 +120,7 @@ def test_stop_tells_its_reason_and_whom_it_has_stopped() -> None:
 
 
 def test_region_entered_after_the_stop_refuses_its_first_wait() -> None:
-    """Stopping holds for what comes later; code that does not wait is not interrupted."""
+    """After the stop a region refuses waits; code that does not wait is not interrupted."""
 
     def main() -> Green[None]:
         stopper = Stopper()
@@ -139,7 +139,7 @@ def test_region_entered_after_the_stop_refuses_its_first_wait() -> None:
 
 
 def test_region_that_was_left_is_not_stopped() -> None:
-    """The stop reaches who is inside when it comes, and nobody else."""
+    """The stop interrupts only regions that are entered when it comes."""
 
     def main() -> Green[None]:
         stopper = Stopper()
@@ -153,7 +153,7 @@ def test_region_that_was_left_is_not_stopped() -> None:
 
 
 def test_stop_reaches_the_groups_inside_a_region_and_not_those_around_it() -> None:
-    """What was spawned into a group opened in the region ends with it, before it is left."""
+    """Children of a group that was opened in the region end before the region is left."""
 
     def main() -> Green[None]:
         log: List[str] = []
@@ -180,7 +180,7 @@ def test_stop_reaches_the_groups_inside_a_region_and_not_those_around_it() -> No
 
 
 def test_session_that_is_idle_when_stopped_ends_and_one_in_the_middle_finishes() -> None:
-    """A keep-alive session is stoppable between requests only."""
+    """A keep-alive session can be stopped only between requests."""
 
     def main() -> Green[None]:
         stopper = Stopper()
@@ -209,7 +209,7 @@ def test_session_that_is_idle_when_stopped_ends_and_one_in_the_middle_finishes()
         results: List[int] = []
         for gt in gts:
             results.append((yield from gt.wait()))
-        # What lies ready needs no waiting, and is no cancel point: the other request is answered.
+        # A ready item needs no wait, and so no cancel point: the other request is answered.
         assert results == [0, 2, 0]
 
     genlet.run(main)
@@ -217,7 +217,7 @@ def test_session_that_is_idle_when_stopped_ends_and_one_in_the_middle_finishes()
 
 @pytest.mark.parametrize("how", ["cancel", "kill", "timeout"])
 def test_region_interrupted_anywhere_is_forgotten_by_its_stopper(how: Any) -> None:
-    """Whatever ends a block, its stopper holds on to nothing."""
+    """After any end of a block its stopper does not refer to it."""
     stoppers: List[Stopper] = []
 
     def fn() -> Green[None]:

@@ -14,7 +14,7 @@ from genlet import Green
 
 
 class Gate:
-    """A plain function that blocks until it is opened; it counts who is inside."""
+    """A plain function that blocks until the gate is opened, and counts its calls."""
 
     def __init__(self) -> None:
         self._open = threading.Event()
@@ -40,7 +40,7 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def entered(gate: Gate) -> Green[None]:
-    """Wait until somebody is inside *gate*."""
+    """Wait until a call of *gate* has begun."""
     while not gate.entered.is_set():
         yield from genlet.sleep(0.001)
 

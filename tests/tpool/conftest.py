@@ -14,7 +14,7 @@ from . import Gate
 
 @pytest.fixture(autouse=True)
 def fresh_pool() -> Iterator[None]:
-    """The module's pool has twenty threads to start with, and none is left."""
+    """The module's pool starts with twenty threads, and has none afterwards."""
     tpool.set_num_threads(20)
     yield
     tpool.killall()

@@ -48,7 +48,7 @@ class Custom(BaseException):
 def test_execute_raises_whatever_the_function_raised(
     pool: ThreadPool, kind: Type[BaseException]
 ) -> None:
-    """Any exception reaches the caller as it is, and the worker survives it."""
+    """Any exception is raised in the caller as it is, and the worker goes on."""
     error = kind("this one")
 
     def main() -> Green[Optional[BaseException]]:
@@ -65,7 +65,7 @@ def test_execute_raises_whatever_the_function_raised(
 
 
 def test_execute_of_a_function_that_raises_timeout_raises_it(pool: ThreadPool) -> None:
-    """A Timeout of the function's own is an exception like any other."""
+    """A Timeout of the function is an exception like any other."""
 
     def main() -> Green[bool]:
         timeout = Timeout()
@@ -93,7 +93,7 @@ def test_execute_of_a_function_that_raises_stopiteration_raises_runtimeerror() -
 
 @pytest.mark.parametrize("result", [(1, ValueError("x"), 2), ValueError("x"), ValueError, END])
 def test_execute_of_a_function_that_returns_an_exception_returns_it(result: object) -> None:
-    """What is returned is a result, whatever it looks like."""
+    """An exception that is returned is a result."""
 
     def main() -> Green[object]:
         return (yield from execute(lambda: result))
@@ -102,7 +102,7 @@ def test_execute_of_a_function_that_returns_an_exception_returns_it(result: obje
 
 
 def test_execute_keeps_the_traceback() -> None:
-    """The traceback leads from the caller to the line that raised, on its thread."""
+    """The traceback leads from the caller to the line on the thread that raised."""
 
     def outer() -> None:
         inner()
@@ -137,7 +137,7 @@ async def async_function() -> None:
     ],
 )
 def test_execute_of_no_plain_function_is_a_typeerror(fn: Any, message: str) -> None:
-    """Green and async functions are told apart by what they return."""
+    """Green and async functions are recognised by what they return."""
 
     def main() -> Green[None]:
         with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
@@ -147,14 +147,14 @@ def test_execute_of_no_plain_function_is_a_typeerror(fn: Any, message: str) -> N
 
 
 def test_execute_of_no_function_is_a_typeerror_at_the_call() -> None:
-    """What cannot be called is refused before anything is waited for."""
+    """An object that is not callable is refused before the call is driven."""
     not_callable: Any = 5
     with pytest.raises(TypeError, match=r"^execute wants a function; got 5$"):
         _ = execute(not_callable)
 
 
 def test_execute_of_a_call_that_does_not_fit_raises_typeerror() -> None:
-    """Wrong arguments fail as they do in a plain call, and hang nobody."""
+    """Wrong arguments raise as in a plain call."""
     wrong: Any = thread_name
 
     def main() -> Green[None]:
@@ -165,7 +165,7 @@ def test_execute_of_a_call_that_does_not_fit_raises_typeerror() -> None:
 
 
 def test_execute_carries_context_variables_over() -> None:
-    """The function sees the caller's context; what it sets there stays there."""
+    """The function sees the caller's context; its own changes are not seen there."""
     variable = contextvars.ContextVar("variable", default="nothing")
 
     def swap() -> str:
@@ -201,7 +201,7 @@ def test_execute_many_at_once_gives_each_its_own_result() -> None:
 
 
 def test_execute_for_several_kernels_gives_each_its_own_results() -> None:
-    """Kernels in several threads share the pool, and each gets what it asked for."""
+    """Kernels in several threads share the pool, and each gets its own results."""
     results: List[Tuple[int, List[int]]] = []
 
     def one(n: int) -> Green[int]:
@@ -269,13 +269,13 @@ def test_execute_leaves_no_reference_behind(pool: ThreadPool) -> None:
 
 
 def test_execute_not_driven_does_nothing(pool: ThreadPool, gate: Gate) -> None:
-    """A call is inert until it is waited for."""
+    """A call does nothing before it is driven."""
     _ = pool.execute(gate)
     assert pool.statistics() == (0, 0, 0, 0)
 
 
 def test_execute_refused_by_a_cancelled_scope_starts_nothing(pool: ThreadPool, gate: Gate) -> None:
-    """Where a suspension is refused, the function is not called."""
+    """If the suspension is refused, the function is not called."""
 
     def main() -> Green[bool]:
         with genlet.CancelScope() as scope:
@@ -301,7 +301,7 @@ def test_execute_lets_others_run(pool: ThreadPool, gate: Gate) -> None:
 
 
 def test_execute_names_what_is_waited_for(pool: ThreadPool, gate: Gate) -> None:
-    """Functions go by their name, partials by that of their function, other objects by type."""
+    """A wait shows a function's name, that of a partial's function, or an object's type."""
 
     def main() -> Green[List[Optional[str]]]:
         gts = [
@@ -390,12 +390,12 @@ def test_execute_abandonable_interrupted_leaves_at_once(pool: ThreadPool, gate: 
 def test_execute_abandonable_interrupted_with_its_result_under_way_drops_it(
     pool: ThreadPool,
 ) -> None:
-    """A result that arrives after the interruption wakes no later wait of the same greenthread."""
+    """A result that arrives after the interruption wakes no later wait."""
 
     def main() -> Green[None]:
         gt = spawn(victim)
         yield from genlet.sleep(0)
-        # This step holds the loop up until the worker has rung; the kill comes before the call.
+        # This step blocks the loop until the worker has posted its result; the kill comes before it.
         until(lambda: pool.statistics().idle == 1)
         gt.kill_soon()
         yield from gt.wait()
@@ -412,7 +412,7 @@ def test_execute_abandonable_interrupted_with_its_result_under_way_drops_it(
 
 
 def test_execute_abandonable_returns_and_raises_as_execute() -> None:
-    """Undisturbed, it does what execute does."""
+    """Without an interruption it does the same as execute."""
 
     def main() -> Green[str]:
         with pytest.raises(LookupError):
@@ -423,7 +423,7 @@ def test_execute_abandonable_returns_and_raises_as_execute() -> None:
 
 
 def test_execute_queued_and_abandoned_never_runs(pool: ThreadPool, gate: Gate) -> None:
-    """A job whose waiter leaves before it has begun is dropped, even in that very step."""
+    """A job whose waiting greenthread leaves before it starts is dropped, even in the same step."""
     ran: List[str] = []
 
     def main() -> Green[None]:
@@ -460,7 +460,7 @@ def test_execute_queues_first_in_first_out(pool: ThreadPool, gate: Gate) -> None
 
 
 def test_execute_killed_at_any_moment_serves_the_next(pool: ThreadPool) -> None:
-    """Whenever a waiter is killed, before, while or after its job runs, the pool goes on."""
+    """After a kill before, during or after its job the pool serves the next call."""
 
     def main() -> Green[None]:
         for verb in (pool.execute, pool.execute_abandonable):

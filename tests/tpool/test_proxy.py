@@ -17,7 +17,7 @@ from . import thread_name
 
 
 class Person:
-    """What the proxies of these tests stand for."""
+    """A class for the proxies of these tests."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -63,7 +63,7 @@ def collected(source: Proxy[Iterator[object]]) -> Green[List[object]]:
 
 
 def test_proxy_calls_methods_on_a_thread() -> None:
-    """A method's call is green, and takes the arguments of the method."""
+    """A method call is green, and takes the arguments of the method."""
 
     def main() -> Green[Tuple[str, str]]:
         person: Any = Proxy(Person("Ada"))
@@ -76,12 +76,12 @@ def test_proxy_calls_methods_on_a_thread() -> None:
 
 
 def test_proxy_nonblocking_call_is_a_plain_call() -> None:
-    """With nonblocking=True the call is made at once, by the caller's thread."""
+    """With nonblocking=True the call runs in the caller's thread at once."""
     assert Proxy(Person("Ada")).where("on ", nonblocking=True) == "on " + thread_name()
 
 
 def test_proxy_reads_and_sets_plain_attributes_directly() -> None:
-    """Attributes that are not callable are the object's own."""
+    """Attributes that are not callable are read and set without a thread."""
     person = Person("Ada")
     proxy: Any = Proxy(person)
     assert proxy.name == "Ada"
@@ -92,14 +92,14 @@ def test_proxy_reads_and_sets_plain_attributes_directly() -> None:
 
 
 def test_proxy_made_of_a_parametrised_class_leaves_the_object_alone() -> None:
-    """What ``typing`` would remember on an instance is not set on the object."""
+    """``typing``'s ``__orig_class__`` is not set on the object."""
     person = Person("Ada")
     assert unwrap(Proxy[Person](person)) is person
     assert not hasattr(person, "__orig_class__")
 
 
 def test_proxy_operators_are_plain() -> None:
-    """Comparison, hash, length, truth and text are the object's, at once."""
+    """Comparison, hash, length, truth and text run in the caller's thread."""
     ada = Person("Ada")
     proxy = Proxy(ada)
     ada.friend("Bob")
@@ -114,7 +114,7 @@ def test_proxy_operators_are_plain() -> None:
 
 
 def test_proxy_autowraps_by_type() -> None:
-    """Results and attributes of the types given are proxies, and theirs as well."""
+    """Results and attributes of the given types are proxies, and so are theirs."""
 
     def main() -> Green[None]:
         ada: Any = Proxy(Person("Ada"), autowrap=(Person, list))
@@ -132,7 +132,7 @@ def test_proxy_autowraps_by_type() -> None:
 
 
 def test_proxy_autowraps_by_name() -> None:
-    """Results of the methods named are proxies, and so are those of their own."""
+    """Results of the named methods are proxies, and so are theirs."""
 
     def main() -> Green[None]:
         ada: Any = Proxy(Person("Ada"), autowrap_names=("friend",))
@@ -146,7 +146,7 @@ def test_proxy_autowraps_by_name() -> None:
 
 
 def test_proxy_of_a_method_that_returns_a_generator_wraps_it_or_refuses() -> None:
-    """An iterator is read through a proxy of its own; unwrapped, a generator is refused."""
+    """An iterator is read through a proxy; without autowrap a generator is refused."""
 
     def main() -> Green[List[object]]:
         ada = Person("Ada")
@@ -163,7 +163,7 @@ def test_proxy_of_a_method_that_returns_a_generator_wraps_it_or_refuses() -> Non
 
 
 def test_proxy_call_getitem_and_next_are_green() -> None:
-    """What Python's syntax cannot wait for has a method."""
+    """Calls, subscripts and next() are green methods, since Python's syntax cannot wait."""
 
     def main() -> Green[None]:
         name = yield from Proxy(thread_name).call()
@@ -185,7 +185,7 @@ def test_proxy_call_getitem_and_next_are_green() -> None:
 
 
 def test_proxy_special_methods_called_by_name_are_green() -> None:
-    """What has no spelling of its own is called by name."""
+    """Other special methods are called by name."""
 
     def main() -> Green[None]:
         table: Any = Proxy[Dict[str, int]]({})
@@ -206,13 +206,13 @@ def test_proxy_neither_iterates_nor_enters() -> None:
 
 @pytest.mark.parametrize("copier", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_proxy_is_not_copied(copier: Callable[[object], object]) -> None:
-    """A copy of a proxy would be half of one."""
+    """A proxy can be neither copied nor pickled."""
     with pytest.raises(TypeError, match=r"^a Proxy is not copied or pickled: do that with"):
         copier(Proxy(Person("Ada")))
 
 
 def test_proxy_of_a_database_serves_it_from_threads() -> None:
-    """The usual use: a DB-API connection and its cursors."""
+    """A DB-API connection and its cursors work through a proxy."""
 
     def main() -> Green[List[object]]:
         db: Any = Proxy(

@@ -36,7 +36,7 @@ def test_run_ending_waits_its_grace_for_a_job_that_is_nearly_done(
 def test_run_ending_leaves_a_job_that_goes_on_to_its_thread(
     pool: ThreadPool, gate: Gate, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """After the grace the run ends and reports who waited; the late result is dropped silently."""
+    """After the grace the run ends with a report, and a late result is dropped."""
     seen: List[str] = []
 
     def worker() -> Green[None]:
@@ -61,7 +61,7 @@ def test_run_ending_leaves_a_job_that_goes_on_to_its_thread(
 def test_run_ending_drops_queued_jobs(
     pool: ThreadPool, gate: Gate, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A job that had not begun when its run was over never runs."""
+    """A job that has not started when its run ends never runs."""
     ran: List[str] = []
 
     def main() -> Green[None]:
@@ -92,7 +92,7 @@ def test_run_ending_does_not_wait_for_an_abandonable_job(
 
 
 def test_run_waiting_for_a_job_alone_is_no_deadlock(pool: ThreadPool, gate: Gate) -> None:
-    """A thread at work may still wake somebody; once it has, deadlocks are found again."""
+    """A job on a thread can wake a greenthread; when it has ended, deadlocks are found again."""
 
     def main() -> Green[None]:
         threading.Timer(0.05, gate.open).start()
@@ -104,7 +104,7 @@ def test_run_waiting_for_a_job_alone_is_no_deadlock(pool: ThreadPool, gate: Gate
 
 
 def test_run_after_an_abandoned_job_sees_deadlocks(pool: ThreadPool, gate: Gate) -> None:
-    """A job that nobody waits for can wake nobody."""
+    """A job that no greenthread waits for can wake none."""
 
     def main() -> Green[None]:
         gt = spawn(pool.execute_abandonable, gate)
@@ -117,7 +117,7 @@ def test_run_after_an_abandoned_job_sees_deadlocks(pool: ThreadPool, gate: Gate)
 
 
 def test_run_on_a_worker_is_a_run_of_its_own() -> None:
-    """A function on a thread may start a kernel there, which may use the pool as well."""
+    """A function on a thread may start a run there, which may use the pool too."""
 
     def inner() -> Green[Tuple[str, str]]:
         yield from genlet.sleep(0)
@@ -133,7 +133,7 @@ def test_run_on_a_worker_is_a_run_of_its_own() -> None:
 
 
 def test_from_thread_run_runs_green_code_in_the_kernel_that_asked() -> None:
-    """A function on a thread calls green code of the kernel it works for, and gets its result."""
+    """A function on a thread runs green code in the kernel that called it, and gets its result."""
     kernel = threading.current_thread()
 
     def green(a: int, *, b: int) -> Green[int]:
@@ -151,7 +151,7 @@ def test_from_thread_run_runs_green_code_in_the_kernel_that_asked() -> None:
 
 
 def test_from_thread_run_raises_what_the_green_code_raised() -> None:
-    """An error crosses to the thread, and back to the caller if it is let through."""
+    """The error of the green code is raised on the thread."""
 
     def green() -> Green[None]:
         yield from genlet.sleep(0)
@@ -170,7 +170,7 @@ def test_from_thread_run_raises_what_the_green_code_raised() -> None:
 
 
 def test_from_thread_call_soon_calls_plain_code_in_the_kernel() -> None:
-    """What is called wakes green code, and comes before the job's own result."""
+    """The plain call can wake green code, and comes before the job's own result."""
     seen: List[Any] = []
 
     def work() -> None:
@@ -187,7 +187,7 @@ def test_from_thread_call_soon_calls_plain_code_in_the_kernel() -> None:
 
 
 def test_from_thread_leads_to_the_kernel_of_each_job(pool: ThreadPool) -> None:
-    """One worker serves two kernels; each job finds the way to its own."""
+    """Jobs of two kernels on one thread each reach their own kernel."""
     kernels: List[str] = []
 
     def work() -> str:
@@ -210,7 +210,7 @@ def test_from_thread_leads_to_the_kernel_of_each_job(pool: ThreadPool) -> None:
 
 @pytest.mark.parametrize("verb", ["run", "call_soon"])
 def test_from_thread_elsewhere_is_a_runtimeerror(verb: str) -> None:
-    """There is no way back from a thread that does no job."""
+    """A thread that runs no job has no kernel."""
     message = (
         f"from_thread.{verb}() is for functions that tpool.execute runs on a thread; any other"
         " thread needs a portal: 'with genlet.portal() as p' in green code"
@@ -222,7 +222,7 @@ def test_from_thread_elsewhere_is_a_runtimeerror(verb: str) -> None:
 def test_from_thread_after_the_job_was_abandoned_is_a_runtimeerror(
     pool: ThreadPool, gate: Gate
 ) -> None:
-    """A job whose greenthread has gone is told so, when it comes back and no later."""
+    """A job whose greenthread has left gets the error when it calls, and not before."""
     errors: List[BaseException] = []
 
     def work() -> None:
@@ -251,7 +251,7 @@ def test_from_thread_after_the_job_was_abandoned_is_a_runtimeerror(
 def test_from_thread_run_when_the_run_ends_meanwhile_raises(
     pool: ThreadPool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The call never outlives the run it went into."""
+    """The call raises when the run that it entered ends."""
     inside = threading.Event()
     errors: List[BaseException] = []
 

@@ -17,7 +17,7 @@ from . import Gate, entered, fail, green_function, python, thread_name, until
 
 
 def test_import_starts_no_thread_and_genlet_alone_imports_no_threading() -> None:
-    """Whoever does not use threads does not pay for them."""
+    """``import genlet`` does not import threading, and importing tpool starts no thread."""
     done = python(
         "import sys, genlet\n"
         "assert 'threading' not in sys.modules and 'genlet.tpool' not in sys.modules\n"
@@ -31,7 +31,7 @@ def test_import_starts_no_thread_and_genlet_alone_imports_no_threading() -> None
 
 @pytest.mark.parametrize("text", ["-1", "many", ""])
 def test_threadpool_size_that_is_no_number_is_a_valueerror(text: str) -> None:
-    """The variable is checked when the module is imported."""
+    """The environment variable is checked when the module is imported."""
     done = python("import genlet.tpool", GENLET_THREADPOOL_SIZE=text)
     assert (
         f"ValueError: GENLET_THREADPOOL_SIZE is a number of threads; got {text!r}" in done.stderr
@@ -39,7 +39,7 @@ def test_threadpool_size_that_is_no_number_is_a_valueerror(text: str) -> None:
 
 
 def test_interpreter_exits_while_a_thread_still_works() -> None:
-    """Daemon threads hold no exit up, and nothing is joined at exit."""
+    """Threads are daemons and are not joined at exit."""
     done = python(
         "import genlet, time\n"
         "from genlet import tpool\n"
@@ -52,7 +52,7 @@ def test_interpreter_exits_while_a_thread_still_works() -> None:
 
 
 def test_workers_are_started_only_when_none_is_idle() -> None:
-    """One job after the other needs one thread; n at once need n, up to the size."""
+    """Jobs in sequence need one thread; n at the same time need n, up to the size."""
     pool = ThreadPool(3, "lazy")
     gates = [Gate() for _ in range(5)]
 
@@ -79,7 +79,7 @@ def test_workers_are_started_only_when_none_is_idle() -> None:
 
 
 def test_pools_do_not_block_each_other(pool: ThreadPool, gate: Gate) -> None:
-    """A pool whose threads all block leaves the others alone."""
+    """A pool whose threads all block does not affect other pools."""
 
     def main() -> Green[str]:
         gt = spawn(pool.execute, gate)
@@ -124,7 +124,7 @@ def test_pool_without_more_threads_to_be_had_uses_those_it_has(gate: Gate) -> No
 
 
 def test_set_num_threads_negative_is_a_valueerror() -> None:
-    """A pool has no fewer threads than none."""
+    """The number of threads is 0 or more."""
     with pytest.raises(ValueError, match=r"^a pool has 0 threads or more; got -1$"):
         tpool.set_num_threads(-1)
     with pytest.raises(ValueError, match=r"^a pool has 0 threads or more; got -2$"):
@@ -133,7 +133,7 @@ def test_set_num_threads_negative_is_a_valueerror() -> None:
 
 
 def test_set_num_threads_grown_starts_queued_jobs(pool: ThreadPool, gate: Gate) -> None:
-    """Jobs that wait for a thread get the new ones at once."""
+    """Queued jobs get the new threads at once."""
 
     def main() -> Green[None]:
         gt = spawn(pool.execute, gate)
@@ -150,7 +150,7 @@ def test_set_num_threads_grown_starts_queued_jobs(pool: ThreadPool, gate: Gate) 
 
 
 def test_set_num_threads_shrunk_ends_threads_when_they_are_done() -> None:
-    """Idle threads end at once, busy ones after their job; queued jobs are still served."""
+    """Idle threads end at once, busy ones after their job; queued jobs still run."""
     pool = ThreadPool(3, "shrinking")
     gates = [Gate() for _ in range(3)]
 
@@ -174,7 +174,7 @@ def test_set_num_threads_shrunk_ends_threads_when_they_are_done() -> None:
 
 
 def test_set_num_threads_zero_serves_who_waited(pool: ThreadPool, gate: Gate) -> None:
-    """Jobs that were queued when the pool was closed down still run on its last thread."""
+    """Jobs that were queued before the number became 0 run on the last thread."""
 
     def main() -> Green[str]:
         gt = spawn(pool.execute, gate)
@@ -190,7 +190,7 @@ def test_set_num_threads_zero_serves_who_waited(pool: ThreadPool, gate: Gate) ->
 
 
 def test_execute_without_threads_runs_inline_with_a_warning() -> None:
-    """A pool of no threads makes the call in the caller's own thread, and says so."""
+    """A pool of no threads runs the call in the caller's thread, and warns."""
     tpool.set_num_threads(0)
 
     def main() -> Green[None]:
@@ -223,7 +223,7 @@ def test_killall_ends_idle_threads_and_the_pool_goes_on(pool: ThreadPool) -> Non
 
 
 def test_killall_waits_for_no_busy_thread(pool: ThreadPool, gate: Gate) -> None:
-    """A thread that blocks is dismissed: it delivers its result and ends, and others serve."""
+    """A busy thread delivers its result and ends, and new threads serve other jobs."""
 
     def main() -> Green[None]:
         gt = spawn(pool.execute, gate, "delivered")
@@ -240,7 +240,7 @@ def test_killall_waits_for_no_busy_thread(pool: ThreadPool, gate: Gate) -> None:
 
 
 def test_killall_called_by_a_job_returns(pool: ThreadPool) -> None:
-    """A worker may dismiss its own pool: it is not waited for."""
+    """A job may call killall of its own pool, which does not wait for it."""
 
     def main() -> Green[None]:
         yield from pool.execute(pool.killall)
@@ -250,7 +250,7 @@ def test_killall_called_by_a_job_returns(pool: ThreadPool) -> None:
 
 
 def test_killall_of_a_pool_never_used_does_nothing() -> None:
-    """There is nothing to end, nor anything to wait for."""
+    """killall of an unused pool returns at once."""
     ThreadPool(1, "unused").killall()
 
 
@@ -263,7 +263,7 @@ def fork_quietly() -> int:
 
 
 def finish_child(ok: Callable[[], object]) -> None:
-    """Leave a forked child, with the status that tells whether *ok*."""
+    """End a forked child with a status that says whether *ok*."""
     status = 1
     try:
         status = 0 if ok() else 2
@@ -273,7 +273,7 @@ def finish_child(ok: Callable[[], object]) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_pool_in_a_forked_child_starts_empty(pool: ThreadPool, gate: Gate) -> None:
-    """The child has none of the threads, idle or busy, and its runs get new ones."""
+    """The child has none of the threads, and its runs start new ones."""
     two = ThreadPool(2, "two")
 
     def child() -> bool:

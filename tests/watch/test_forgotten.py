@@ -1,4 +1,4 @@
-"""The debug import hook: what is dropped is reported where it is, and nothing else is."""
+"""The import hook: dropped green calls are reported on their lines, and nothing else is."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 pytestmark = pytest.mark.skipif(
     IS_PYPY and "GENLET_TEST_ALONE" not in os.environ,
-    reason="on PyPy the hook looks through the whole heap: test_forgotten_alone.py runs this by itself",
+    reason="on PyPy the hook searches the whole heap: test_forgotten_alone.py runs this alone",
 )
 
 
@@ -52,7 +52,7 @@ def load(folder: Path, text: str, name: str = "watched_program") -> ModuleType:
 
 
 def finds_of(run: Callable[[], object]) -> List[Find]:
-    """Return what is found while *run* runs."""
+    """Return the finds while *run* runs."""
     found: List[Find] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ForgottenYield)
@@ -185,7 +185,7 @@ def marked(text: str) -> List[int]:
 
 
 def test_everything_lost_is_found_on_its_line(tmp_path: Path) -> None:
-    """A value that goes nowhere is reported once, wherever it comes from and however it is lost."""
+    """Every dropped value is reported once, on its line."""
 
     def run() -> None:
         with Watch():
@@ -198,7 +198,7 @@ def test_everything_lost_is_found_on_its_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["right", "plain_iteration"])
 def test_what_is_stored_passed_on_or_driven_is_not_found(tmp_path: Path, name: str) -> None:
-    """A generator that anybody refers to may still be driven, and plain ones are iterated."""
+    """Generators that something refers to are not reported, nor plain ones that are iterated."""
 
     def run() -> None:
         with Watch():
@@ -208,7 +208,7 @@ def test_what_is_stored_passed_on_or_driven_is_not_found(tmp_path: Path, name: s
 
 
 def test_a_find_is_a_warning_at_its_file_and_line(tmp_path: Path) -> None:
-    """Filters can make it an error, and the default shows it once for each line."""
+    """The warning is shown once for each line by default, and filters can make it an error."""
     text = """
     from genlet import sleep
     def main():
@@ -232,7 +232,7 @@ def test_a_find_is_a_warning_at_its_file_and_line(tmp_path: Path) -> None:
 
 
 def test_an_error_filter_raises_at_the_line(tmp_path: Path) -> None:
-    """With warnings as errors the traceback ends in the line that dropped the call."""
+    """With warnings as errors the traceback ends at the line that dropped the call."""
     text = """
     from genlet import sleep
     def main():
@@ -260,7 +260,7 @@ MESSAGES = {
 
 @pytest.mark.parametrize("line", MESSAGES)
 def test_a_find_says_what_was_lost_and_what_to_do(tmp_path: Path, line: str) -> None:
-    """The messages, word for word."""
+    """These are the messages."""
     text = f"""
     from genlet import sleep
     from genlet.kernel import Wait
@@ -277,7 +277,7 @@ def test_a_find_says_what_was_lost_and_what_to_do(tmp_path: Path, line: str) -> 
 
 
 def test_a_trap_left_unyielded_is_found_at_the_end_where_it_was_made(tmp_path: Path) -> None:
-    """The line is that of its creation, and what was yielded or is still held is none."""
+    """A trap is reported on the line that made it, unless it was yielded or is referred to."""
     text = """
     from genlet import sleep
     from genlet.kernel import Wait
@@ -300,7 +300,7 @@ def test_a_trap_left_unyielded_is_found_at_the_end_where_it_was_made(tmp_path: P
 
 
 def test_sources_and_tracebacks_are_those_of_the_file(tmp_path: Path) -> None:
-    """A watched module has its docstring, its source, its lines and its annotations."""
+    """A watched module has its own docstring, source, lines and annotations."""
     text = '''\
     """Doc."""
     from __future__ import annotations
@@ -332,7 +332,7 @@ def test_sources_and_tracebacks_are_those_of_the_file(tmp_path: Path) -> None:
 
 
 def test_a_watched_module_is_never_cached(tmp_path: Path) -> None:
-    """The changed code is written nowhere, and the unchanged code of a cache is not taken."""
+    """The changed code is not written to a cache, and no cached code is loaded."""
     text = "import genlet\ndef main():\n    genlet.sleep(1)\n    yield from genlet.sleep(0)\n"
     plain = load(tmp_path, text, "cached_program")
     assert finds_of(lambda: genlet.run(plain.main)) == [] or sys.version_info >= (3, 12)
@@ -347,7 +347,7 @@ def test_a_watched_module_is_never_cached(tmp_path: Path) -> None:
 
 
 def test_code_too_deep_for_the_visitor_is_left_alone() -> None:
-    """An expression nested deeper than ast can visit is compiled as it is."""
+    """An expression that is too deep for ast's visitor is compiled without probes."""
     depth = sys.getrecursionlimit()
     names: Dict[str, Any] = {}
     try:
@@ -361,7 +361,7 @@ def test_code_too_deep_for_the_visitor_is_left_alone() -> None:
 
 
 def test_installed_packages_the_standard_library_and_genlet_are_not_watched() -> None:
-    """By default the user's own code is."""
+    """By default only the user's own code is watched."""
     assert is_installed(os.__file__)
     assert is_installed(genlet.__file__)
     assert is_installed(pytest.__file__)
@@ -369,7 +369,7 @@ def test_installed_packages_the_standard_library_and_genlet_are_not_watched() ->
 
 
 def test_prefixes_name_the_modules_that_are_watched(tmp_path: Path) -> None:
-    """A prefix is a module and those inside it, and no other whose name begins like it."""
+    """A prefix is a module and its submodules, not a module whose name begins with it."""
     text = "import genlet\ndef lose():\n    if genlet.sleep(0):\n        pass\n"
     with Watch("chosen"):
         chosen, other = load(tmp_path, text, "chosen"), load(tmp_path, text, "chosen_not")
@@ -378,7 +378,7 @@ def test_prefixes_name_the_modules_that_are_watched(tmp_path: Path) -> None:
 
 
 def test_watches_may_overlap(tmp_path: Path) -> None:
-    """Each ends by itself, and two of them report a find once."""
+    """Each watch ends by itself, and two watches report a find once."""
     text = "import genlet\ndef lose():\n    if genlet.sleep(0):\n        pass\n"
     outer = Watch()
     with Watch():
@@ -389,7 +389,7 @@ def test_watches_may_overlap(tmp_path: Path) -> None:
 
 
 def test_runner_debug_watches_what_is_imported_in_the_run(tmp_path: Path) -> None:
-    """And nothing any more when the run is over."""
+    """Modules that are imported after the run are not watched."""
     text = "import genlet\ndef lose():\n    if genlet.sleep(0):\n        pass\n"
 
     def main() -> Green[ModuleType]:
@@ -404,7 +404,7 @@ def test_runner_debug_watches_what_is_imported_in_the_run(tmp_path: Path) -> Non
 
 
 def test_runner_debug_stops_watching_when_main_is_refused() -> None:
-    """A run that never begins leaves no finder behind."""
+    """A run that fails to start leaves no finder in sys.meta_path."""
     finders = list(sys.meta_path)
     not_green: Any = len
     with pytest.raises(TypeError):
@@ -435,7 +435,7 @@ def test_the_environment_turns_it_on(tmp_path: Path) -> None:
 
 
 def test_without_debug_nothing_of_it_is_loaded() -> None:
-    """A run that is not watched loads no hook."""
+    """A run without debug mode imports neither the lint nor the watch."""
     code = (
         "import sys, genlet\n"
         "def main():\n    yield from genlet.sleep(0)\n"
@@ -538,7 +538,7 @@ USES = {
 }
 
 
-# How many statements each of these runs, at least.
+# The number of statements that each of these runs, at least.
 RUNS = {
     "queue": 1,
     "condition": 1,
@@ -564,7 +564,7 @@ def lines_to_break(name: str) -> List[int]:
 
 
 class Breaker(ast.NodeTransformer):
-    """Takes the ``yield from`` off the statement at *line*, which then also tells that it runs."""
+    """Removes the ``yield from`` of the statement at *line*, and makes it record that it runs."""
 
     def __init__(self, line: int) -> None:
         self.line: int = line
@@ -591,7 +591,7 @@ def load_broken(name: str, line: int) -> Any:
 
 
 def finds_of_use(name: str, module: Any) -> List[Find]:
-    """Use *module* until something is found in it."""
+    """Use *module* until there is a find, and return the finds."""
     found: List[Find] = []
 
     def stop(find: Find) -> None:
@@ -616,7 +616,7 @@ def finds_of_use(name: str, module: Any) -> List[Find]:
 
 @pytest.mark.parametrize("name", USES)
 def test_each_yield_from_of_genlet_is_missed_when_its_line_runs(name: str) -> None:
-    """Of every statement whose ``yield from`` is taken away, the line is reported if it runs."""
+    """A statement whose ``yield from`` was removed is reported on its line if it runs."""
     ran = 0
     for line in lines_to_break(name):
         module = load_broken(name, line)

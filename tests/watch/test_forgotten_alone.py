@@ -1,4 +1,4 @@
-"""On PyPy, test_forgotten.py in a process of its own, whose heap is small."""
+"""Runs test_forgotten.py on PyPy in a process of its own, whose heap is small."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from genlet._compat import IS_PYPY
 
 @pytest.mark.skipif(not IS_PYPY, reason="elsewhere test_forgotten.py runs with the others")
 def test_the_hook_finds_the_same_on_pypy() -> None:
-    """Every law of test_forgotten.py holds."""
+    """Every test of test_forgotten.py passes."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", str(Path(__file__).with_name("test_forgotten.py"))],
         env={**os.environ, "GENLET_TEST_ALONE": "1"},

@@ -1,4 +1,4 @@
-"""The monitor: dropped calls of modules that nobody rewrote, on CPython 3.12 and later."""
+"""The monitor: dropped calls in modules without probes, on CPython 3.12 and later."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ else:
             ]
 
     def test_dropped_calls_of_any_module_are_found_on_their_lines() -> None:
-        """A generator function or what passes its call on: the line that pops it is reported."""
+        """The line that pops the generator is reported, also if another function returned it."""
         found = watch(loses)
         assert sorted(line for _, _, line in found) == marked()
         assert {filename for _, filename, _ in found} == {__file__}
@@ -151,15 +151,15 @@ else:
         )
 
     def test_what_somebody_refers_to_is_not_found() -> None:
-        """A function that returns what is stored elsewhere drops nothing."""
+        """A function that returns a stored generator drops nothing."""
         assert watch(right) == []
 
     def test_each_start_looks_at_every_line_anew() -> None:
-        """A call site that an earlier run has looked at, and disabled, is looked at again."""
+        """Call sites that an earlier run has disabled are checked again."""
         assert watch(loses) == watch(loses) != []
 
     def test_the_last_stop_gives_the_id_back() -> None:
-        """Starts are counted, and the ids of the others are left alone."""
+        """Starts are counted, and the ids of other tools are left alone."""
 
         def ids() -> Set[int]:
             return {tool for tool in range(6) if sys.monitoring.get_tool(tool) == "genlet"}
@@ -175,7 +175,7 @@ else:
         assert not ids()
 
     def test_without_a_free_id_it_says_so() -> None:
-        """Somebody else has both: a warning says whom, and the run goes on unmonitored."""
+        """If both ids are taken a warning names their owners, and the run goes on without monitor."""
         mine = [tool for tool in monitor.IDS if sys.monitoring.get_tool(tool) is None]
         for tool in mine:
             sys.monitoring.use_tool_id(tool, "somebody")
@@ -189,7 +189,7 @@ else:
                 sys.monitoring.free_tool_id(tool)
 
     def test_runner_debug_monitors_for_the_time_of_the_run() -> None:
-        """A module that was imported long ago is looked at, and only in the run."""
+        """Modules that were imported before are monitored too, during the run only."""
         with pytest.warns(ForgottenYield) as caught:
             genlet.Runner(debug=True).run(loses)
         assert sorted({warning.lineno for warning in caught}) == marked()
