@@ -151,7 +151,7 @@ class SSLSocket(TLSFacts):
             session=self._offered,
             received=received,
         )
-        self.server_hostname = self._engine.tls.server_hostname
+        self.server_hostname: Optional[str] = self._engine.tls.server_hostname
 
     def _child(self, sock: plain.socket) -> Self:
         """Make the socket of an accepted connection."""
