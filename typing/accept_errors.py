@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from typing import List, Optional, Type
+from typing import List, Optional, Tuple, Type
 
 from typing_extensions import assert_type
 
@@ -30,7 +30,7 @@ from genlet import (
     sleep,
     wrap_is_timeout,
 )
-from genlet.green import dns, selectors, signal, subprocess
+from genlet.green import dns, selectors, signal
 from genlet.green import select as green_select
 from genlet.green import socket as sockets
 
@@ -79,13 +79,14 @@ def resolver(own: dns.Resolver) -> Green[str]:
     assert_type(dns.is_numeric("::1"), bool)
     assert_type(dns.needs_lookup(("h", 80)), bool)
     assert_type(dns.libc_getaddrinfo("h", 80, 0, 0, 0, 0)[0][2], int)
+    address: Tuple[str, int] = yield from dns.numeric_address(("h", 80), 2, None)
+    assert_type(address[1], int)
     return (yield from dns.first_address("h", 2))
 
 
-def small(watched: signal.Watched, receiver: signal.Receiver, out: subprocess.Output) -> None:
+def small(watched: signal.Watched, receiver: signal.Receiver) -> None:
     watched.add(receiver)
     assert_type(watched.remove(receiver), bool)
-    assert_type(out.so_far(), bytes)
 
 
 if sys.platform == "win32":

@@ -8,7 +8,7 @@ from typing import Optional
 from ..abc import Green, green
 from ..kernel import Direction, get_scheduler
 
-__all__ = ["BURST", "deadline_of", "timed_out", "wait_for"]
+__all__ = ["BURST", "deadline_of", "seconds_left", "timed_out", "wait_for"]
 
 # How many operations of one socket or file may succeed in a row without waiting.  After that the
 # greenthread lets the others run, so that a peer that is always ready does not stop them.  A
@@ -53,3 +53,17 @@ def wait_for(
         raise timed_out()
     yield from side.wait(deadline - now, timed_out())
     return deadline
+
+
+def seconds_left(deadline: Optional[float]) -> Optional[float]:
+    """Return the seconds until *deadline*, which may be None.
+
+    Raises:
+        socket.timeout: The deadline has passed.
+    """
+    if deadline is None:
+        return None
+    left = deadline - get_scheduler().clock()
+    if left <= 0:
+        raise timed_out()
+    return left

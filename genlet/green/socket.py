@@ -1,8 +1,8 @@
-"""``socket``, with the calls that wait green.
+"""``socket``, where the calls that wait are green.
 
-What waits, `accept`, `connect`, `recv`, `send` and their kin, is called with ``yield from``; the
-rest, `bind`, `listen`, `close`, options and names, is a plain call, and so is making a socket.  The
-constants and errors are the standard library's own objects.
+`accept`, `connect`, `recv`, `send` and similar calls wait, and need ``yield from``.  The others are
+plain calls: making a socket, `bind`, `listen`, `close`, options and names.  The constants and errors
+are the standard library's own objects.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ if sys.platform == "win32":
 
 
 def close(fd: int) -> None:
-    """Close a descriptor by its number; whoever waits on it gets ClosedResource at once.
+    """Close a descriptor by its number; a greenthread that waits on it gets ClosedResource at once.
 
     Source:
         ``socket.close``, the function.
@@ -185,20 +185,20 @@ def create_connection(
     *,
     all_errors: bool = False,
 ) -> Green[socket]:
-    """Return a TCP socket connected to *address*, trying all that the host's name means.
+    """Return a TCP socket connected to *address*, trying all addresses of the host in turn.
 
     Args:
-        timeout: Of the lookup, of each attempt and of the socket, in seconds; by default what
-            `setdefaulttimeout` has set.
-        source_address: What to bind the socket to, ``(host, port)``.
-        all_errors: Raise the errors of all attempts, as a group, and not only the last.
+        timeout: Seconds for the look-up, for each attempt, and as the timeout of the socket; by
+            default the value of `setdefaulttimeout`.
+        source_address: The address to bind the socket to, ``(host, port)``.
+        all_errors: Raise a group of the errors of all attempts instead of the last error.
 
     Raises:
         socket.gaierror: The name was not found.
-        OSError: No address could be connected to.
+        OSError: All attempts to connect failed.
 
     Source:
-        ``socket.create_connection``.  Differs: the timeout bounds the lookup, too.
+        ``socket.create_connection``.  Differs: the timeout includes the look-up.
     """
     host, port = address
     limit = getdefaulttimeout() if timeout is _GLOBAL_DEFAULT_TIMEOUT else timeout
@@ -212,7 +212,7 @@ def create_connection(
         for family, type, proto, _, sockaddr in infos:
             try:
                 return (
-                    yield from _attempt(family, type, proto, sockaddr, timeout, source_address)
+                    yield from _connected(family, type, proto, sockaddr, timeout, source_address)
                 )
             except OSError as exc:
                 if not all_errors:
@@ -222,11 +222,11 @@ def create_connection(
             raise OSError("getaddrinfo returns an empty list")
         raise exception_group("create_connection failed", errors) if all_errors else errors[0]
     finally:
-        errors.clear()  # they refer to this frame, which refers to them
+        errors.clear()  # they refer to this frame, which refers to them: a cycle
 
 
 @green
-def _attempt(
+def _connected(
     family: int,
     type: int,
     proto: int,
@@ -234,6 +234,7 @@ def _attempt(
     timeout: Optional[float],
     source_address: Optional[Tuple[Any, ...]],
 ) -> Green[socket]:
+    """Return a socket connected to *sockaddr*."""
     sock = socket(family, type, proto)
     try:
         if timeout is not _GLOBAL_DEFAULT_TIMEOUT:
@@ -257,12 +258,12 @@ def create_server(
 ) -> socket:
     """Return a TCP socket that listens on *address*.
 
-    A plain call: a host given by name is looked up in place.
+    A plain call: a host given by name is looked up in place, which blocks.
 
     Args:
         address: ``(host, port)``.
         family: AF_INET or AF_INET6.
-        backlog: How many connections may wait to be accepted; by default what the system likes.
+        backlog: How many connections may wait to be accepted; None lets Python choose.
         reuse_port: Set SO_REUSEPORT.
         dualstack_ipv6: Accept IPv4 as well; needs AF_INET6.
 
@@ -278,8 +279,8 @@ def create_server(
             raise ValueError("dualstack_ipv6 requires AF_INET6 family")
     sock = socket(family, SOCK_STREAM)
     try:
-        # Where the address of a listener that is gone is free at once, the option would let others
-        # take one that is in use.
+        # On Windows and Cygwin the address of a closed listener is free at once, and the option would
+        # let another process take an address that is in use.
         if os.name not in ("nt", "cygwin"):
             sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         if sys.platform != "win32" and reuse_port:
@@ -308,10 +309,10 @@ if sys.platform != "win32":
         flags: int = 0,
         address: Address = None,
     ) -> Green[int]:
-        """Send descriptors over a Unix socket, along with *buffers*.
+        """Send descriptors over a Unix socket, together with *buffers*.
 
         Source:
-            ``socket.send_fds``, which takes no notice of *flags* and *address*.
+            ``socket.send_fds``, which ignores *flags* and *address*.
         """
         rights = (SOL_SOCKET, real.SCM_RIGHTS, array("i", fds))
         return sock.sendmsg(buffers, [rights], flags, address)
@@ -323,7 +324,7 @@ if sys.platform != "win32":
         """Receive data and up to *maxfds* descriptors: ``(data, fds, msg_flags, address)``.
 
         Source:
-            ``socket.recv_fds``, which takes no notice of *flags*.
+            ``socket.recv_fds``, which ignores *flags*.
         """
         fds = array("i")
         room = real.CMSG_LEN(maxfds * fds.itemsize)
@@ -334,7 +335,7 @@ if sys.platform != "win32":
         return data, list(fds), msg_flags, address
 
 
-# Which of these wait.
+# The names that wait.
 __green__: Tuple[str, ...] = (
     "create_connection",
     "getaddrinfo",

@@ -1,4 +1,4 @@
-"""Opening connections: to a host by name, trying its addresses side by side, or to a Unix socket."""
+"""Opening connections: to a host, trying its addresses in parallel, or to a Unix socket."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["ConnectError", "ConnectRefused", "connect", "connect_unix"]
 class ConnectError(OSError):
     """None of the addresses could be connected to.
 
-    ``errno`` is that of the first failure; the text tells of all.
+    ``errno`` is that of the first failure; the text lists all of them.
 
     Attributes:
         exceptions: One error for each address that was tried, in that order.
@@ -60,21 +60,21 @@ def connect(
 ) -> Green[Stream]:
     """Connect to *port* of *host*.
 
-    The addresses of the host are tried in turn, IPv6 and IPv4 alternately; one that has not answered
-    within *happy_eyeballs_delay* seconds gets a rival.  The first connection made wins, the others
-    are closed.  There is no timeout: put ``fail_after(seconds)`` around it.
+    The addresses of the host are tried in turn, IPv6 and IPv4 alternately.  If one has not connected
+    within *happy_eyeballs_delay* seconds, the next attempt starts beside it.  The first connection
+    is returned, and the other attempts are closed.  There is no timeout: use ``fail_after(seconds)``.
 
     Args:
-        host: A name, or an address in figures.
+        host: A name or a numeric address.
         tls: True, or an `ssl.SSLContext`, to secure the connection.
-        server_hostname: Whom the certificate must name; *host* unless given.
-        local_address: (address in figures, port) to connect from; port 0 for any.
+        server_hostname: The name that the certificate must have; by default *host*.
+        local_address: (numeric address, port) to connect from; port 0 for any.
         happy_eyeballs_delay: Seconds; infinity tries one address after the other.
-        family: ``AF_INET`` or ``AF_INET6`` to use addresses of that kind only.
+        family: ``AF_INET`` or ``AF_INET6`` to use only addresses of that family.
 
     Raises:
-        ConnectError: No address could be connected to; a ConnectionRefusedError if all refused.
-        gaierror: The name has no address, or could not be looked up.
+        ConnectError: All attempts failed; also a ConnectionRefusedError if all were refused.
+        gaierror: The name has no address, or the look-up failed.
         ssl.SSLError: The TLS handshake failed.
 
     Source:
@@ -102,8 +102,8 @@ def connect_unix(path: Union[str, bytes]) -> Green[Stream]:
     """Connect to the Unix socket at *path*.
 
     Raises:
-        FileNotFoundError: There is none.
-        ConnectionRefusedError: Nobody listens on it.
+        FileNotFoundError: There is no such socket.
+        ConnectionRefusedError: No process listens on it.
     """
     if sys.platform == "win32":
         raise OSError(errno.EAFNOSUPPORT, "Python has no Unix sockets on Windows")
@@ -116,29 +116,30 @@ def connect_unix(path: Union[str, bytes]) -> Green[Stream]:
     return Stream(sock, path)
 
 
-Entry = Tuple[int, Any]  # (family, address)
+FamilyAddress = Tuple[int, Any]
+"""Family, socket address."""
 
 
 class Attempt:
-    """One socket on its way to one address."""
+    """One attempt to connect a socket to one address."""
 
     __slots__ = ("entry", "error", "sock")
 
-    def __init__(self, entry: Entry) -> None:
-        self.entry: Entry = entry
+    def __init__(self, entry: FamilyAddress) -> None:
+        self.entry: FamilyAddress = entry
         self.sock: Optional[socket] = None
         self.error: Optional[OSError] = None
 
     @green
     def run(self, local_address: Optional[Tuple[str, int]], news: Queue[Attempt]) -> Green[None]:
-        """Connect, and report on *news*."""
+        """Connect, and put this attempt into *news* when it has succeeded or failed."""
         family, address = self.entry
         try:
             self.sock = sock = socket(family, SOCK_STREAM)
             if local_address is not None:
                 sock.bind(local_address)
             yield from sock.connect(address)
-            # What is sent in one piece is to leave at once: the stream sends in pieces that are whole.
+            # The stream sends complete pieces, so each is to leave at once.
             sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         except OSError as exc:
             self.close()
@@ -152,9 +153,12 @@ class Attempt:
 
 @green
 def _race(
-    target: str, addresses: List[Entry], local_address: Optional[Tuple[str, int]], delay: float
+    target: str,
+    addresses: List[FamilyAddress],
+    local_address: Optional[Tuple[str, int]],
+    delay: float,
 ) -> Green[Tuple[socket, Any]]:
-    """Connect to one of *addresses*: return the socket that was first, and its address."""
+    """Connect to one of *addresses*; return the socket that connected first, and its address."""
     clock = get_scheduler().clock
     timetable = Timetable(addresses, delay)
     attempts: List[Attempt] = []
@@ -189,10 +193,10 @@ def _race(
 
 
 def _failure(target: str, attempts: List[Attempt]) -> ConnectError:
-    """Return the error that tells of all *attempts*."""
+    """Return the error that lists all *attempts*."""
     errors = [attempt.error for attempt in attempts if attempt.error is not None]
     told = [
-        f"{_in_figures(attempt.entry)}: {attempt.error.strerror or attempt.error}"
+        f"{_numeric(attempt.entry)}: {attempt.error.strerror or attempt.error}"
         for attempt in attempts
         if attempt.error is not None
     ]
@@ -203,7 +207,7 @@ def _failure(target: str, attempts: List[Attempt]) -> ConnectError:
     return ConnectError(number, text, errors)
 
 
-def _in_figures(entry: Entry) -> str:
+def _numeric(entry: FamilyAddress) -> str:
     family, address = entry
     host = f"[{address[0]}]" if family == AF_INET6 else address[0]
     return f"{host}:{address[1]}"
