@@ -4,7 +4,8 @@
 # here, below everything else, so that each file above holds one law over them and imports only
 # downwards.  What an object does is written where that law is.
 #
-# field of a greenthread   written by (fork.py also writes most of them, in the child)
+# field of a greenthread   written by (and by fork.py, in the child; tests/test_house.py checks the
+#                          files that write the first three)
 # trap                     set by spawn, the loop and delivery; by endings for an end that is held.
 #                          Cleared by a trap that settles, by delivery, endings and `throw_in`
 # fault                    delivery, and the `fail` of a trap; taken by traps.fault and by delivery
