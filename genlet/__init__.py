@@ -17,7 +17,8 @@
 #   ground        abc  end  errors  _compat  _version
 #
 # From here to the loop: `run` in runner.py -> kernel/driver.py -> `turns` in kernel/scheduler.py.  A
-# tour of the kernel is in kernel/__init__.py.
+# tour of the kernel is in kernel/__init__.py.  docs/internals.md follows what happens through the
+# files: from `recv` to the poller and back, a Timeout, a kill, a fork.
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 """The kernel, and the low-level public face for people who write primitives."""
 
-# A tour.  Read these in order to know how a run works:
+# A tour; docs/internals.md is the long one.  Read these in order to know how a run works:
 #
 #   driver       `run`: a scheduler, a poller and a clock, from beginning to end
 #   scheduler    the loop: `turns`
 #   state        the nouns: greenthread, suspension, scope, group, kernel; who writes which field
 #   traps        suspensions: sleep, and the protocol of arming, settling, disarming
-#   hub          the descriptor table
+#   hub          the descriptor table, and descriptors that genlet does not own
 #
 # Then, each with one law:
 #
@@ -26,7 +26,7 @@
 #   wakeup       how threads and signals reach the loop; portals: what threads use
 #   signals      Ctrl-C, and how a signal interrupts the poller
 #   current      the kernel and the greenthread that run in this thread
-#   instruments  observers; report: what the kernel tells people
+#   instruments  observers; nullinstrument: one to subclass; report: the texts of errors and reports
 #   guest        a kernel that another loop drives
 #
 # A primitive is a generator method that drives one `Wait`, and something that wakes it:

@@ -2,11 +2,12 @@
 
 # Theory of operation
 # -------------------
-# Nothing is raised from here.  A greenthread with an interruption pending is *marked* with
-# ``gt.attention``: at its next suspension the loop calls `attend`.  If it is parked it is also
-# *poked*: its wait is disarmed, the exception is put into ``gt.fault``, and the ready queue brings it
-# to the primitive, which raises it.  A wait that has settled is left alone: the result wins, and
-# the interruption comes at the next suspension, so nothing that was handed over is lost.
+# Interruptions are raised by the primitives (see traps.py); this file decides which and when.  A
+# greenthread with an interruption pending is *marked* with ``gt.attention``: at its next suspension
+# the loop calls `attend`.  If it is parked it is also *poked*: its wait is disarmed, the exception is
+# put into ``gt.fault``, and it goes into the ready queue; the primitive raises the fault when it is
+# resumed.  A wait that has settled is left alone: the result wins, and the interruption comes at the
+# next suspension, so nothing that was handed over is lost.
 #
 # Post-order: a greenthread that owns live groups inside what is cancelled is held until they have
 # drained.  It is then parked on a `Held` trap with its fault already decided.
@@ -85,7 +86,7 @@ def commit(gt: Greenlet, found: Found) -> BaseException:
 def strike(gt: Greenlet, found: Found) -> bool:
     """Make *found* the fault of *gt*.
 
-    The one place where an interruption becomes a fault.
+    The one place where an interruption becomes a fault; `widen` only replaces one.
 
     Returns:
         Whether *gt* may be resumed with it; if not, it is held until its children have ended.
@@ -330,7 +331,7 @@ def late_error(gt: Greenlet, groups: List[Members]) -> Optional[BaseException]:
 
 
 def release(kernel: Kernel, gt: Greenlet) -> None:
-    """Let *gt* go on, one of whose groups has drained, if it is held for that and nothing else."""
+    """A group of *gt* has drained: if *gt* is held, and for no other group, let it go on."""
     held = gt.trap
     if not isinstance(held, Held) or any(group.members for group in held.groups):
         return

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # reported by the same edge, and no second edge will come.
 UNHINTED: int = POLLRDHUP | POLLHUP | POLLERR | POLLPRI | POLLNVAL
 
+# What an edge-triggered poller is asked for, once and for all.
 OWNED: int = POLLIN | POLLPRI | POLLRDHUP | POLLOUT | EDGE
 
 
@@ -38,7 +39,7 @@ class Direction(Suspension):
     Attributes:
         ready: A try may succeed: nothing is known yet, or readiness was reported since the last try.
             An operation that found the descriptor drained sets it to False, and waits.
-        hint: A read that returned less than was asked for has drained the descriptor.
+        hint: Whether a read that returned less than was asked for has drained the descriptor.
         scheduler: The kernel whose poller reports this side without being asked; None if it must be
             asked for each wait.
     """
@@ -224,7 +225,7 @@ class Descriptor(Watched):
             self._lower(mask)
 
     def want(self, side: Direction, scheduler: Kernel) -> None:
-        """Have the poller report when *side* is ready."""
+        """Have the poller report when *side* is ready: `watch` for a wait by side."""
         hub = scheduler.hub
         assert isinstance(hub, Hub)
         if self.hub is not hub:

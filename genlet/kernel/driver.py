@@ -63,7 +63,7 @@ class Runner:
     A runner that was given a poller or a queue can be used once.
     """
 
-    kernel: Type[Scheduler] = Scheduler  # what a run is made of
+    kernel: Type[Scheduler] = Scheduler  # the class of a run's kernel; a subclass may have another
 
     def __init__(
         self,
@@ -166,7 +166,7 @@ def begin(scheduler: Scheduler, companions: Sequence[Companion]) -> None:
 
 
 def drive(scheduler: Scheduler) -> None:
-    """Run *scheduler* until no greenthread is left, waiting with its poller between turns."""
+    """Run *scheduler* until no greenthread is left; between turns wait with its poller."""
     turn = scheduler.turns().send
     events: Any = None  # to begin with; the poller's events after that
     try:
@@ -174,7 +174,7 @@ def drive(scheduler: Scheduler) -> None:
             timeout = turn(events)
             try:
                 events = scheduler.wait(timeout)
-            except BaseException as exc:  # a signal handler's, which has no other place to go
+            except BaseException as exc:  # a signal handler of the program raised it
                 events = ()
                 scheduler.surface(exc)
     except StopIteration:

@@ -94,7 +94,7 @@ def observed(gt: Greenlet) -> bool:
 
 
 def drop(_creator: Greenlet, gt: Greenlet) -> None:
-    """End *gt*, which was to start only while its creator lives; the kernel's own link."""
+    """Link function: end *gt*, which was to start only while its creator lives."""
     if gt.gen is not None and not gt.started:
         interrupt(gt, Interrupt(GreenletExit))
 
@@ -144,7 +144,7 @@ def _report(kernel: Kernel, gt: Greenlet, error: BaseException) -> None:
     if gt is kernel.main:
         return
     if isinstance(error, (KeyboardInterrupt, SystemExit)):
-        # A host's task that waits for it raises it; it is not the guest's to end.
+        # Under a host, whatever waits for it raises it, and the guest goes on.
         if not (kernel.hosted and observed(gt)):
             kernel.surface(error)
     elif not gt.ended_as_told and not observed(gt):

@@ -18,7 +18,7 @@ WRITABLE: int = POLLOUT | POLLHUP | POLLERR | POLLNVAL
 
 
 class FdWait(Suspension):
-    """Until the descriptor of a number is ready."""
+    """Waits until the descriptor with a given number is ready."""
 
     __slots__ = ("closings", "fd", "got", "mask", "timeout", "timer")
 
@@ -162,7 +162,7 @@ def wait_fd(
 
     Args:
         fd: An open descriptor, or an object with ``fileno()``.  Regular files are always ready.
-        mask: ``POLLIN``, ``POLLOUT`` or both (which takes the reader's and the writer's place).
+        mask: ``POLLIN``, ``POLLOUT`` or both.  Each side has room for one waiting greenthread.
         timeout: Seconds on the run's clock; None waits forever.
         timeout_exc: The exception to raise when they have passed.
 

@@ -1,8 +1,8 @@
-"""Guests: a kernel that somebody else's loop drives, turn by turn."""
+"""Guests: a kernel that another loop drives, turn by turn."""
 
 # A host is a loop that waits: asyncio's, trio's, a toolkit's, a browser's.  It waits for the guest's
 # descriptor and for the time that `turn` returned, and calls `turn` again; it also does so when the
-# guest asks for a turn.  The guest knows none of them.
+# guest asks for a turn.  Nothing here depends on the kind of host.  docs/internals.md has one in full.
 #
 # A guest is resident: it is the kernel of its thread from the beginning to the end, between turns
 # too.  So plain calls (`event.send`, `queue.put_nowait`, `spawn`, `scope.cancel`) work in the host's
@@ -54,7 +54,7 @@ class Guest:
         timeout = guest.turn()        # then wait for guest.fileno(), for *timeout* seconds at most
 
     Args:
-        ask: Called when the guest needs a turn, between two; once until the next turn.
+        ask: Called between two turns when the guest needs the next; not again before that turn.
         hub, clock, ready, instruments, companions, grace, excepthook: As for `Runner`.
 
     Attributes:
@@ -129,7 +129,10 @@ class Guest:
         return self._scheduler
 
     def fileno(self) -> Optional[int]:
-        """Return the descriptor that is readable when a turn is due; None if the poller has none."""
+        """Return the descriptor that is readable when a turn is due; None if the poller has none.
+
+        Without one (poll, select) the host has to give turns again and again.
+        """
         return self._scheduler.hub.poller.fileno()
 
     def turn(self, events: Optional[Events] = None) -> Optional[float]:

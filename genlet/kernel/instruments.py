@@ -1,5 +1,7 @@
 """Instruments: observers of the kernel, at no cost when there are none."""
 
+# An instrument has the methods of `Instrument` in abc.py; nullinstrument.py has a class to subclass.
+#
 # No step asks whether it is observed.  While a run has an instrument it has other callables than
 # without: the ready queue's methods, the poller's wait and each greenthread's steps are wrapped.
 

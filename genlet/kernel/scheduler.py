@@ -2,20 +2,21 @@
 
 # Theory of operation
 # -------------------
-# `turns` is to be read from top to bottom; the rest of the kernel is called by it, or by code that
-# makes a greenthread runnable.  One turn: the events of the poller are delivered; the calls that
-# threads and signals have left are made; the greenthreads that were ready then run, first in first
-# out; the timers due at one reading of the clock fire.  The turn ends by yielding how long the kernel
-# can wait.  A greenthread that becomes ready meanwhile waits for the next turn, so two greenthreads
-# that wake each other starve nobody.
+# Read `turns` from top to bottom; the rest of the kernel is called by it, or by code that makes a
+# greenthread runnable.  A turn lies between two yields.  The events that were sent are delivered (in
+# the last lines of the loop); then, from its top on, the calls that threads and signals have left are
+# made; the greenthreads that are ready by then run, first in first out; the timers due at one reading
+# of the clock fire.  The turn ends by yielding how long the kernel can wait.  A greenthread that
+# becomes ready meanwhile waits for the next turn, so two greenthreads that wake each other starve
+# nobody.
 #
-# The loop does not wait.  Something else does and sends it the events: `driver.drive` with the
-# poller, or a guest's host.
+# The loop does not wait for events.  `driver.drive` does, with the poller, and sends them; for a guest
+# its host does.
 #
 # Invariants:
 # * A greenthread becomes runnable by ``scheduler.append(gt)`` only; ``appendleft`` is for the victim
-#   of a kill.  It is in the queue at most once: only its live trap puts it there, and settling takes
-#   the trap off.
+#   of a kill.  It is in the queue at most once: what settles or interrupts a live trap puts it there,
+#   and takes the trap off.  `Pause` and `Unstarted` stay on while it is queued, and have flags for it.
 # * ``gt.attention`` is true whenever anything but arming may have to happen at its next suspension.
 #   It may be true for nothing; `attend` finds out, and clears it.
 
@@ -95,7 +96,7 @@ class Scheduler(Kernel):
         self.root: Members = Group(self)
         self.spawned: int = 0
         self.pledges: int = 0
-        self.orders: Dict[Any, None] = {}
+        self.orders: Dict[Any, None] = {}  # what other threads wait for in Portal.run
         self.ends: Deque[HeldEnding] = deque()
         self.closing: RunEnd = Closing(self, grace)
         self.closed: bool = False
@@ -103,15 +104,15 @@ class Scheduler(Kernel):
         self.hosted: bool = False
         self.between_turns: bool = False
         self.aborting: Optional[Dict[Greenlet, bool]] = None
-        self._external: Optional[Greenlet] = None
+        self._external: Optional[Greenlet] = None  # see _may_be_woken
         self._blocked: bool = False  # the poller has been asked for a wait that blocks
         self.signals: Signals = Signals(self, self.wakeup, self.root)
         self.instruments = None
         for instrument in instruments:
             self.attach(instrument)
 
-    # What is asked of the run by code that has only that.
-    # As a method its first parameter has no name.
+    # The laws of other files as methods, for code that knows the kernel and not those files.
+    # As a method, `spawn` has a first parameter without a name, which pyright reports.
     spawn = spawning.spawn  # pyright: ignore[reportAssignmentType]
     finished = spawning.finished
     attach = attach
@@ -253,7 +254,7 @@ class Scheduler(Kernel):
     def unobserved_wait(self) -> Callable[[Optional[float]], List[Tuple[int, int]]]:
         return self.hub.poller.wait if self._blocked else self._first_wait
 
-    # ---- what a scheduler of another kind does otherwise ------------------------------------------
+    # ---- what a subclass may do in another way ----------------------------------------------------
 
     def deadlock(self) -> BaseException:
         """Return the error for main when every greenthread waits and nothing can wake one."""
@@ -275,7 +276,7 @@ class Scheduler(Kernel):
         self.hub.clear()
 
 
-STEPPERS.add(id(Scheduler.turns.__code__))
+STEPPERS.add(id(Scheduler.turns.__code__))  # left out of the tracebacks that users see
 
 # The same functions, under the types that users see.
 getcurrent = cast("Callable[[], AnyGreenThread]", running)

@@ -137,7 +137,7 @@ class CancelScope(Scope):
                 timers.add(deadline, self)
 
     def expire_after(self, seconds: float, grace: float, reason: object) -> None:
-        """Set the deadline to *seconds* after the block is entered, before it is."""
+        """Set the deadline to *seconds* after the entering; called before the block is entered."""
         check_timeout(seconds)
         check_grace(grace)
         if seconds != inf:

@@ -48,7 +48,7 @@ def spawn(
         group: Its owner; None is the run's root group.
         delay: Seconds until it becomes runnable, None for at once.
         local: Drop it if the spawner has ended by then.
-        depth: How many calls up the line is that is remembered as the spawner's.
+        depth: How many calls up the caller stands whose line is remembered as the place of the spawn.
         verb: The name of the call for error messages.
     """
     if group is not None and kernel is not here.scheduler:
@@ -145,7 +145,7 @@ def make(
     No ``__init__``: with slots, CPython 3.13 takes a quarter longer for a class that has one.
 
     Args:
-        depth: How many calls up the line is that is remembered as the spawner's.
+        depth: As for `spawn`.
     """
     gt: GreenThread[T] = GreenThread()
     gt.scheduler = scheduler

@@ -4,26 +4,32 @@
 # here, below everything else, so that each file above holds one law over them and imports only
 # downwards.  What an object does is written where that law is.
 #
-# field of a greenthread   written by
-# trap                     the loop, when it suspends; whatever settles or interrupts the suspension
+# field of a greenthread   written by (and by fork.py, in the child; tests/test_house.py checks the
+#                          files that write the first three)
+# trap                     set by spawn, the loop and delivery; by endings for an end that is held.
+#                          Cleared by a trap that settles, by delivery, endings and `throw_in`
 # fault                    delivery, and the `fail` of a trap; taken by traps.fault and by delivery
-# attention                whoever has something for the next suspension; cleared by delivery.attend
-# scope                    CancelScope.__enter__ and __exit__, spawn
-# interrupts, told         delivery
+# attention                set by delivery, scope, group, spawn and the `fail` of a trap; cleared by
+#                          delivery.attend alone
+# scope                    CancelScope (on entering and leaving), scope.condemn, spawn, endings
+# interrupts               delivery; Timeout.cancel takes its own back
+# told                     delivery, spawn; CancelScope on leaving
 # groups                   Group.open and leave, delivery (of groups that have drained)
-# links, waiters           GreenThread.link and wait, endings
-# steps                    spawn, instruments, forking, and Throwing below
-# gen, value, error,
-#   traceback, heard       endings, once; heard also whoever raises the error to somebody
+# links, waiters           GreenThread.link, unlink and wait; endings
+# steps                    spawn, instruments, and Throwing below
+# gen, value, error, traceback, ended_as_told, heard    endings, once; heard also GreenThread.result
 #
 # The states of a suspension, told by ``trap.gt`` and ``gt.trap``:
 #
-#   trap.gt is NOBODY                   nobody is suspended on it
-#   trap.gt is gt, gt.trap is trap      live: gt is parked, and whatever it waits for may settle it
-#   trap.gt is gt, gt.trap is not trap  settled, not resumed: gt is in the ready queue, and takes what
-#                                       it got when it runs
+#   trap.gt is NOBODY                   no greenthread is suspended on it
+#   trap.gt is gt, gt.trap is trap      live: gt is parked, and the event it waits for may settle it
+#   trap.gt is gt, gt.trap is not trap  settled, not resumed: gt is in the ready queue, and takes its
+#                                       result or its fault when it runs
 #
-# A wait settles once: only a live trap is settled, and settling takes it off the greenthread.
+# A wait settles once: only a live trap is settled, and settling takes it off the greenthread.  Only a
+# `Direction` is used again, and is NOBODY's once gt was resumed.  Any other trap is used once, and
+# keeps its gt.  Three kinds are in none of these states: a `Pause` is live while gt is in the ready
+# queue; `Unstarted` and `Held` are only ever seen as ``gt.trap``.
 
 from __future__ import annotations
 
@@ -249,23 +255,17 @@ ACTIVE, SOFT, HARD = 0, 1, 2
 
 
 class Scope:
-    """A node of the tree of scopes; `CancelScope` has the law.
-
-    Attributes:
-        state: ACTIVE, SOFT (each greenthread inside is interrupted once) or HARD (always).
-        shield: It hides the scopes around it.
-        sequence: The place of its entering among all scopes, groups and timers; 0: not entered.
-    """
+    """A node of the tree of scopes; `CancelScope` has the law."""
 
     gt: Optional[Greenlet]  # the greenthread inside the block
     group: Optional[Members]  # the group whose members are inside, for a group's scope
-    parent: Optional[Scope]
-    state: int
-    shield: bool
+    parent: Optional[Scope]  # the scope around it; None for a run's root scope
+    state: int  # ACTIVE, SOFT (each greenthread inside is interrupted once) or HARD (always)
+    shield: bool  # it hides the scopes around it
     grace: float
     reason: object
     origin: object
-    sequence: int
+    sequence: int  # the place of its entering among all scopes, groups and timers; 0: not entered
     timer: int
 
     __slots__ = (
@@ -321,26 +321,16 @@ S_co = TypeVar("S_co", covariant=True, bound=Scope)
 
 
 class Membership(Generic[G_co, S_co]):
-    """The live members of a `Group`, and what the kernel asks of it.
+    """The live members of a `Group`, and what the kernel asks of it."""
 
-    Attributes:
-        members: The greenthreads that have not ended, in the order they were spawned.
-        scope: Cancels them all, and the owner while it is inside the block.
-        owner: The greenthread that opened the group; None for a run's root group.
-        sequence: The place of its opening among all scopes, groups and timers.
-        alert: Something around the group may be cancelled, so a new member must look.
-        answers: The group takes its members' errors, so that nobody else need be told.
-        left: Its block was left while members lived.
-    """
-
-    alert: bool
-    answers: bool
-    left: bool
-    members: Dict[G_co, None]
-    owner: Optional[Greenlet]
+    alert: bool  # a scope around the group may be cancelled, so a new member must look
+    answers: bool  # the group takes its members' errors: the hook is not told
+    left: bool  # its block was left while members lived
+    members: Dict[G_co, None]  # the greenthreads that have not ended, in the order of spawning
+    owner: Optional[Greenlet]  # the greenthread that opened the group; None for a run's root group
     scheduler: Kernel
-    scope: S_co
-    sequence: int
+    scope: S_co  # cancels them all, and the owner while it is inside the block
+    sequence: int  # the place of its opening among all scopes, groups and timers
 
     __slots__ = ("alert", "answers", "left", "members", "owner", "scheduler", "scope", "sequence")
 
@@ -390,9 +380,7 @@ class DescriptorTable(Protocol):
     def resumed(self, wait: Any) -> None: ...
 
     def unwatch(self, wait: Any) -> None: ...
-
     def forget(self, fd: int) -> None: ...
-
     def clear(self) -> None: ...
 
 
@@ -404,11 +392,8 @@ class RunEnd(Protocol):
     late_exit: Optional[BaseException]
 
     def begin(self) -> None: ...
-
     def ignored_by(self, gt: Greenlet) -> bool: ...
-
     def give_up(self) -> None: ...
-
     def close_leftovers(self) -> None: ...
 
 
@@ -416,15 +401,10 @@ class Observers(Protocol):
     """What is asked of the instruments."""
 
     def tell(self, what: str, *args: object) -> None: ...
-
     def add(self, instrument: Any) -> None: ...
-
     def remove(self, instrument: Any) -> bool: ...
-
     def queue(self, put: Callable[[Greenlet], None]) -> Callable[[Greenlet], None]: ...
-
     def wait(self, wait: Any, ready: Any) -> Any: ...
-
     def __len__(self) -> int: ...
 
 
@@ -435,45 +415,31 @@ class HeldEnding(Protocol):
 
 
 class Kernel:
-    """One run: what it holds, and what the files below the loop ask of it.
-
-    Attributes:
-        current: The greenthread whose step this is, None between steps.
-        main: The greenthread whose end is the run's.
-        root: The group of everything spawned by `spawn`; its first member is main.
-        pledges: The number of open doors through which something may still come in: portals, jobs
-            on threads, signal waits.  While there is one, nothing is a deadlock.
-        aborting: Those that a synchronous abort is running, and whether each may run now.
-        ends: Held endings whose turn has come, one after the other.
-        hosted: A host drives the run, and takes its turn after each of the run's.
-        between_turns: A guest's host runs now, and may start a run of its own in this thread.
-        closed: Nothing runs any more.
-        orphan: This is the copy in a forked child.
-    """
+    """One run: what it holds, and what the files below the loop ask of it."""
 
     ready: ReadyQueue[Greenlet]
-    append: Callable[[Greenlet], None]
+    append: Callable[[Greenlet], None]  # makes a greenthread runnable: the queue's, or around it
     appendleft: Callable[[Greenlet], None]
     wait: Callable[[Optional[float]], List[Tuple[int, int]]]  # the poller's, or around it
     clock: Clock
     timers: Timers
     hub: DescriptorTable
-    current: Optional[Greenlet]
-    main: Optional[Greenlet]
-    root: Members
-    spawned: int
-    pledges: int
+    current: Optional[Greenlet]  # the greenthread whose step this is; None between steps
+    main: Optional[Greenlet]  # its end begins the end of the run
+    root: Members  # the group of everything that `genlet.spawn` makes; its first member is main
+    spawned: int  # how many greenthreads there have been
+    pledges: int  # open portals, jobs on threads, signal waits: with one, nothing is a deadlock
     thread: int
-    debug: bool
+    debug: bool  # report blocks that are left by children that still clean up
     excepthook: Excepthook
     instruments: Optional[Observers]
-    aborting: Optional[Dict[Greenlet, bool]]
-    ends: Deque[HeldEnding]
+    aborting: Optional[Dict[Greenlet, bool]]  # in an abort: which greenthreads may run now
+    ends: Deque[HeldEnding]  # held endings whose turn has come, one after the other
     closing: RunEnd
-    hosted: bool
-    between_turns: bool
-    closed: bool
-    orphan: bool
+    hosted: bool  # a host drives the run (see guest.py), and may act after every turn
+    between_turns: bool  # the host acts now, and may start a run of its own in this thread
+    closed: bool  # nothing runs any more
+    orphan: bool  # this is the copy in a forked child
 
     def everybody(self) -> Sequence[Greenlet]:
         """Return every live greenthread, each before those of the groups it owns."""

@@ -14,8 +14,8 @@
 # held the greenthread would then be a cycle, for the garbage collector to find.  Hence the ``del``.
 #
 # Making a trap has no effect.  The loop calls ``arm(gt)`` once the trap was yielded, and delivery
-# calls ``disarm()`` when it interrupts the greenthread.  The event waited for settles the trap: it
-# takes it off the greenthread and makes that runnable:
+# calls ``disarm()`` when it interrupts the greenthread.  The event waited for settles the trap, by
+# taking it off the greenthread and making the greenthread runnable:
 #
 #     gt.trap = None
 #     gt.scheduler.append(gt)
@@ -23,9 +23,9 @@
 # Invariant: a trap is live if and only if ``gt.trap`` is that very object.  Settling tests it, so a
 # wait settles once, and a stale wake-up finds nothing to wake.  See state.py for the states.
 #
-# Exceptions are raised here, after the yield, and not thrown in: CPython loses ``__context__`` when
-# it throws through ``yield from``.  The comparison of `current` finds a generator that is driven by
-# two greenthreads: the running one is not the one that was suspended.
+# Exceptions are raised by the primitive, after its yield, and not thrown into the generator: CPython
+# loses ``__context__`` when it throws through ``yield from``.  The comparison of `current` finds a
+# generator that is driven by two greenthreads: the running one is not the one that was suspended.
 #
 # The bare ``yield`` stands in this file, in waits.py, fdwait.py and descriptor.py.
 
@@ -65,10 +65,10 @@ def fault(trap: Suspension) -> BaseException:
 
 
 class Pause(Suspension):
-    """Go to the back of the ready queue.
+    """Waits for its turn at the back of the ready queue.
 
-    It settles when it is resumed, not when it is queued.  An interruption that comes in between is
-    raised here: yielding once more lets the scheduler see it.
+    It settles when it is resumed, not when it is queued.  `sleep` raises an interruption that comes
+    in between: it yields the trap once more, which lets the scheduler see it.
     """
 
     __slots__ = ()
@@ -93,7 +93,7 @@ def checkpoint() -> Green[None]:
 
 
 class Sleep(Suspension):
-    """Until a time has passed."""
+    """Waits until a time has passed."""
 
     __slots__ = ("seconds", "timer")
 
@@ -157,7 +157,7 @@ def sleep(seconds: float = 0) -> Green[None]:
 
 
 class Unstarted(Suspension):
-    """Spawned and not begun."""
+    """Waits for its first turn."""
 
     __slots__ = ()
     unstarted = True
@@ -169,14 +169,14 @@ class Unstarted(Suspension):
         return "its first turn"
 
 
-UNSTARTED = Unstarted()
+UNSTARTED = Unstarted()  # one for all: it has no state
 
 
 class Held(Suspension):
-    """Until the greenthread's children are gone.
+    """Waits until the greenthread's children are gone; put on it by the kernel, never armed.
 
     Args:
-        trap: The suspension that follows; None if the fault that follows is decided already.
+        trap: The suspension to arm after that; None if the greenthread has a fault to raise instead.
     """
 
     ending: bool = False  # it holds back the end of the greenthread
