@@ -56,7 +56,7 @@ ROOMS: Dict[str, Tuple[str, str]] = {
 # The attributes that decide how a suspension ends, which only the kernel assigns.
 # These files of it do, and no others: {attribute: files}.
 SUSPENSION = {
-    "trap": "delivery descriptor endings fdwait scheduler spawn state traps waits",
+    "trap": "delivery descriptor endings fdwait scheduler spawn throwing traps waits",
     "fault": "delivery descriptor fdwait fork spawn traps waits",
     "attention": "delivery descriptor fdwait fork group scope spawn waits",
 }

@@ -21,6 +21,7 @@
 #   group        greenthreads with one owner
 #   spawn        how a function becomes a greenthread
 #   greenthread  what users call on one
+#   throwing     an exception thrown into a generator; the exception to the rule
 #   endings      the end of a greenthread, and of a run
 #   fork         the inert copy in a forked child
 #   wakeup       how threads and signals reach the loop; portals: what threads use

@@ -23,6 +23,7 @@ from .current import here
 from .report import print_call_error
 from .seconds import inf
 from .state import HARD, SOFT, Interrupt, Scope, Suspension
+from .throwing import throw_in
 from .traps import Held
 
 if TYPE_CHECKING:
@@ -309,7 +310,7 @@ def arming_failed(kernel: Kernel, gt: Greenlet, trap: object, exc: BaseException
     else:
         gt.trap = None
         hint = ": did you write 'yield' for 'yield from'?" if hasattr(trap, "send") else ""
-        gt.throw_in(TypeError(f"green code yielded {trap!r}, not a trap{hint}"))
+        throw_in(gt, TypeError(f"green code yielded {trap!r}, not a trap{hint}"))
         kernel.append(gt)
 
 

@@ -16,7 +16,8 @@ from .cancelled import Cancelled, GreenletExit, is_final
 from .delivery import MAX_REFUSALS, attend, interrupt, step_now, tell_hook
 from .instruments import ObservedSteps
 from .seconds import inf
-from .state import Interrupt, Throwing
+from .state import Interrupt
+from .throwing import Throwing
 from .traps import Held
 
 if TYPE_CHECKING:

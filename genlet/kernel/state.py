@@ -16,7 +16,7 @@
 # told                     delivery, spawn; CancelScope on leaving
 # groups                   Group.open and leave, delivery (of groups that have drained)
 # links, waiters           GreenThread.link, unlink and wait; endings
-# steps                    spawn, instruments, and Throwing below
+# steps                    spawn, instruments, and throwing
 # gen, value, error, traceback, ended_as_told, heard    endings, once; heard also GreenThread.result
 #
 # The states of a suspension, told by ``trap.gt`` and ``gt.trap``:
@@ -47,7 +47,6 @@ from typing import (
     Tuple,
     Type,
     TypeVar,
-    cast,
 )
 
 from ..abc import Trap
@@ -186,20 +185,6 @@ class Greenlet:
     def name(self, name: str) -> None:
         self._name = name
 
-    def throw_in(self, exc: BaseException) -> None:
-        """Have *exc* thrown into the generator at its next step, whatever it is suspended on.
-
-        For generators that cannot be trusted to look for their fault: shared ones.
-        """
-        if self.gen is None:
-            return
-        self.steps = Throwing(self, exc)
-        trap = self.trap
-        if trap is not None and not trap.queued:
-            trap.disarm()
-            self.trap = None
-            self.scheduler.append(self)
-
     def __repr__(self) -> str:
         if self.gen is None:
             if self.error is None:
@@ -215,23 +200,6 @@ class Greenlet:
         else:
             state = f"waits for {self.trap.describe()}"
         return f"<GreenThread {self.name} {state}>"
-
-
-class Throwing:
-    """A step that throws an exception into the generator instead of resuming it."""
-
-    __slots__ = ("around", "exc", "gt")
-
-    def __init__(self, gt: Greenlet, exc: BaseException) -> None:
-        self.gt: Greenlet = gt
-        self.exc: BaseException = exc
-        self.around: Steps = gt.steps
-
-    def run(self, fn: Callable[..., T], /, *args: Any) -> T:
-        gt = self.gt
-        gt.steps = self.around
-        assert gt.gen is not None
-        return cast(T, self.around.run(gt.gen.throw, self.exc))
 
 
 class Interrupt:

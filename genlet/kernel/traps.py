@@ -37,6 +37,7 @@ from ..abc import Green, green
 from ..errors import SharedGenerator
 from .seconds import inf
 from .state import NOBODY, Greenlet, Suspension
+from .throwing import throw_in
 
 if TYPE_CHECKING:
     from .state import Members
@@ -47,8 +48,9 @@ def fault(trap: Suspension) -> BaseException:
     gt = trap.gt
     running = gt.scheduler.current
     if running is not gt:
-        gt.throw_in(
-            SharedGenerator(f"{running!r} drove the generator that {gt!r} is suspended in")
+        throw_in(
+            gt,
+            SharedGenerator(f"{running!r} drove the generator that {gt!r} is suspended in"),
         )
         trap.gt = NOBODY
         return SharedGenerator(
