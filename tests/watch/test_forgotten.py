@@ -599,7 +599,7 @@ def finds_of_use(name: str, module: Any) -> List[Find]:
         raise ForgottenYield(str(find))
 
     def use() -> Green:
-        with genlet.move_on_after(5):
+        with genlet.move_on_after(60):
             yield from USES[name](module)
 
     listeners.append(stop)
