@@ -14,6 +14,8 @@ from typing import Callable
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 BEHAVIOUR = ROOT / "comparisons" / "behaviour"
 SCENARIOS = sorted(path.name for path in BEHAVIOUR.iterdir() if path.is_dir())

@@ -125,6 +125,7 @@ def test_local_dict_is_read_only() -> None:
     assert data.x == 1
 
 
+@pytest.mark.slow
 def test_local_leaks_nothing_when_the_greenthread_has_ended() -> None:
     """Its values go with it, and with the local itself."""
 

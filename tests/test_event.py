@@ -280,6 +280,7 @@ def test_event_interrupted_waiters_leave_no_trace() -> None:
     assert sweep(scenario) >= 4
 
 
+@pytest.mark.slow
 def test_event_with_a_crowd_of_timed_waiters_costs_no_scans() -> None:
     """100,000 waiters with timeouts: every other killed from the middle, half of the rest expired."""
 

@@ -19,6 +19,8 @@ if sys.implementation.name == "pypy":
 if find_spec("mypy") is None:
     pytest.skip("mypy is not installed", allow_module_level=True)
 
+pytestmark = pytest.mark.slow
+
 # What each line expects: `lost`, the plugin's error; `stock`, mypy's own where that is turned on and
 # the plugin's where it is not; `group`, as `lost`, though mypy 2 makes an exception of the name.
 PROGRAM = """

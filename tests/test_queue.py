@@ -548,6 +548,7 @@ def test_queue_loses_and_doubles_no_item_wherever_somebody_is_interrupted(
 # ---- many ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_queue_passes_200_000_items_in_order_and_keeps_none() -> None:
     """Through a bounded and an unbounded queue: in the end, and in the middle, nothing is left over."""
     count = 200_000
@@ -584,6 +585,7 @@ def test_queue_passes_200_000_items_in_order_and_keeps_none() -> None:
     genlet.run(main)
 
 
+@pytest.mark.slow
 def test_queue_with_a_crowd_of_timed_getters_costs_no_scans() -> None:
     """Tens of thousands with timeouts: half give up, the other half are served in order."""
     crowd = 10_000 if IS_PYPY else 40_000

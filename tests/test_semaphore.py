@@ -246,6 +246,7 @@ def test_semaphore_loses_no_permit_wherever_a_user_is_interrupted(
     assert sweep(scenario) >= 6
 
 
+@pytest.mark.slow
 def test_semaphore_with_a_crowd_of_timed_waiters_costs_no_scans() -> None:
     """Tens of thousands of waiters with timeouts: half give up, and the other half are served in order."""
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 STRUCTURED = ROOT / "comparisons" / "structured"
 JOBS = sorted(path.name for path in STRUCTURED.iterdir() if (path / "with_genlet.py").exists())

@@ -23,9 +23,9 @@ HERE = ROOT / "typing"
 ACCEPT = [str(path) for path in sorted(HERE.glob("accept_*.py"))]
 EXAMPLES = [str(path) for path in sorted((ROOT / "docs" / "examples").glob("*.py"))]
 
-MYPY_TARGETS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
+MYPY_TARGETS = ["3.10", "3.11", "3.12", "3.13", "3.14", "3.15"]
 PLATFORMS = ["darwin", "win32"]
-PYRIGHT_TARGETS = ["3.9", "3.13", "3.14"]
+PYRIGHT_TARGETS = ["3.9", "3.13", "3.15"]
 
 
 def main() -> int:

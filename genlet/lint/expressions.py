@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import Callable, Dict, Union, cast
+from typing import Callable, Dict, Optional, Union, cast
 
 from .annotations import KINDS, annotated, class_around, parameters
 from .answers import shape_of
@@ -209,7 +209,11 @@ def _look_sequence(expr: ast.expr, scope: Scope) -> Shape:
 
 def _look_comprehension(expr: ast.expr, scope: Scope) -> Shape:
     if isinstance(expr, ast.DictComp):
-        return Items("dict", (shape_of(expr.key, scope), shape_of(expr.value, scope)))
+        # None in {**d for d in ds}, from Python 3.15 on.
+        value: Optional[ast.expr] = getattr(expr, "value", None)
+        if value is None:
+            return Items("dict", (None, None))
+        return Items("dict", (shape_of(expr.key, scope), shape_of(value, scope)))
     kind = {"ListComp": "list", "SetComp": "set"}.get(type(expr).__name__, "")
     inner = cast("Union[ast.ListComp, ast.SetComp, ast.GeneratorExp]", expr).elt
     return Items(kind, (shape_of(inner, scope),))

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import ast
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Optional, TypeVar
 
 from .probes import PROBES
 
@@ -127,7 +127,10 @@ def _dropped(value: ast.expr) -> ast.expr:
     elif isinstance(value, (ast.ListComp, ast.SetComp)):
         value.elt = _dropped(value.elt)
     elif isinstance(value, ast.DictComp):
-        value.value = _dropped(value.value)
+        # None in {**d for d in ds}, from Python 3.15 on.
+        each: Optional[ast.expr] = getattr(value, "value", None)
+        if each is not None:
+            value.value = _dropped(each)
     elif isinstance(value, ast.BoolOp):
         value.values = [
             *(_tested(each) for each in value.values[:-1]),

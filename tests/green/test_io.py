@@ -213,6 +213,7 @@ BYTE_STEPS: List[Step] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 3, 8192])
 def test_reads_of_bytes_give_what_the_standard_library_gives(size: int) -> None:
     """Two calls after each other and the rest, however the stream is chopped."""

@@ -33,6 +33,8 @@ if IS_PYPY:
 hypothesis: Any = pytest.importorskip("hypothesis")
 st: Any = pytest.importorskip("hypothesis.strategies")
 
+pytestmark = pytest.mark.slow
+
 SIOCOUTQNSD = 0x894B  # bytes that are still to be sent; on loopback sending is delivering
 GONE = select.POLLERR | select.POLLHUP
 SHORT = 0.002  # seconds

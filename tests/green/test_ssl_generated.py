@@ -23,6 +23,8 @@ else:
     hypothesis = pytest.importorskip("hypothesis")
     st = pytest.importorskip("hypothesis.strategies")
 
+pytestmark = pytest.mark.slow
+
 
 class Model:
     """Keeps a generated script to what is determined: nobody waits for what will never come."""

@@ -792,6 +792,7 @@ def test_children_of_others_are_left_alone() -> None:
         assert other.wait() == 6
 
 
+@pytest.mark.slow
 def test_a_thousand_at_once_give_their_output_and_leave_no_zombie() -> None:
     """A thousand processes at the same time are all answered, while others go on."""
     # Each has two descriptors, and select(2) takes no number above 1023.

@@ -533,6 +533,7 @@ def test_wait_that_begins_late_looks_again(verb: str) -> None:
     genlet.run(main)
 
 
+@pytest.mark.slow
 def test_pool_of_a_thousand_runs_a_hundred_thousand_in_flat_memory() -> None:
     """Ended jobs use no memory, whether spawned, mapped or failed."""
     jobs = 100_000

@@ -1347,6 +1347,7 @@ def test_an_excepthook_takes_the_place_of_the_report(capsys: pytest.CaptureFixtu
 # ---- nothing piles up ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_cycles_of_spawn_kill_and_timeout_leave_nothing_behind() -> None:
     """A hundred thousand of them: timers, members and objects stay as few as they were."""
 

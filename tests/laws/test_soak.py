@@ -8,6 +8,8 @@ import genlet
 from genlet.kernel import available_hubs
 from tests.laws.soak import soak
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("hub", available_hubs())
 def test_connections_that_come_and_go_with_random_kills_leave_nothing(hub: str) -> None:

@@ -14,6 +14,8 @@ from genlet.kernel import Descriptor, GreenThread, available_hubs, get_scheduler
 from tests.green.certificates import certificates
 from tests.laws.soak import unobserved
 
+pytestmark = pytest.mark.slow
+
 CONNECTIONS = 300
 CROWD = 20
 

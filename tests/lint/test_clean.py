@@ -8,6 +8,8 @@ import pytest
 
 from genlet.lint import Finding, check_paths
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # What tests do on purpose: they are rude to interruptions to see what comes of it, and join the

@@ -35,6 +35,7 @@ def changed(level: str) -> List[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_level_says_what_the_page_says(level: str) -> None:
     """The page has the marks that each level gives."""

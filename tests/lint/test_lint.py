@@ -264,3 +264,12 @@ def test_a_message_says_what_was_found_and_what_to_write() -> None:
         "f() is green and is not driven, so it does nothing: write 'yield from f()'",
         "a green call has no 'x', the result of f() may have: write '(yield from f()).x'",
     ]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="no unpacking in comprehensions before")
+def test_what_a_comprehension_unpacks_is_read_and_is_no_call_that_is_dropped() -> None:
+    """`{**d for d in ds}` has no value beside its key; what it makes is of unknown shape."""
+    body = (
+        "    ds = [{1: f}]\n    found = {**d for d in ds}\n    found[1]()\n    [*d for d in ds]\n"
+    )
+    assert codes(HEAD + body + "    f()\n") == ["GL101"]

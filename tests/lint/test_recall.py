@@ -11,6 +11,8 @@ from genlet._compat import IS_PYPY
 
 from . import mutants
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # How many of the mutants are tried: one in so many.

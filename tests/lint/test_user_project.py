@@ -8,6 +8,8 @@ import pytest
 
 from . import checkers
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """\
 from genlet import Green, run, sleep
 

@@ -6,6 +6,8 @@ import sys
 from math import inf
 from typing import Any, List
 
+import pytest
+
 import genlet
 from genlet import (
     Green,
@@ -130,6 +132,7 @@ def unravel(exc: BaseException) -> None:
         found.extend(getattr(link, "exceptions", ()))
 
 
+@pytest.mark.slow
 def test_ends_that_wait_for_each_other_do_not_recurse() -> None:
     """Owners that have returned and wait for their children end one after the other."""
 

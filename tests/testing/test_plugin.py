@@ -10,6 +10,8 @@ from typing import Dict, List
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 CONFTEST = """

@@ -599,7 +599,7 @@ def finds_of_use(name: str, module: Any) -> List[Find]:
         raise ForgottenYield(str(find))
 
     def use() -> Green:
-        with genlet.move_on_after(5):
+        with genlet.move_on_after(60):
             yield from USES[name](module)
 
     listeners.append(stop)
@@ -614,6 +614,7 @@ def finds_of_use(name: str, module: Any) -> List[Find]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", USES)
 def test_each_yield_from_of_genlet_is_missed_when_its_line_runs(name: str) -> None:
     """A statement whose ``yield from`` was removed is reported on its line if it runs."""

@@ -11,6 +11,8 @@ import pytest
 
 from genlet._compat import IS_PYPY
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.skipif(not IS_PYPY, reason="elsewhere test_forgotten.py runs with the others")
 def test_the_hook_finds_the_same_on_pypy() -> None:
