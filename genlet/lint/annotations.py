@@ -27,30 +27,50 @@ from .model import (
 from .shapes import one_of, substitute, variables
 from .syntax import last_name
 
-__all__ = ["KINDS", "annotated", "class_around", "is_closed", "lineage", "parameters"]
+__all__ = [
+    "KINDS",
+    "SELF",
+    "annotated",
+    "as_written",
+    "class_around",
+    "is_closed",
+    "lineage",
+    "own_instance",
+    "parameters",
+]
 
 TRAP, OP = "genlet.abc.Trap", "genlet.abc.Op"
+SELF = "Self"  # a type variable that every method has
 
 
 def annotated(expr: Optional[ast.expr], scope: Scope) -> Shape:
-    """Return the shape of a value that is annotated with *expr*."""
+    """Return the shape of a value that is annotated with *expr*; ``Self`` is the class around it."""
+    shape = as_written(expr, scope)
+    if SELF not in variables(shape):
+        return shape
+    cls = class_around(scope)
+    return shape if cls is None else substitute(shape, {SELF: own_instance(cls)})
+
+
+def as_written(expr: Optional[ast.expr], scope: Scope) -> Shape:
+    """Return what *expr* says, with ``Self`` as a type variable: subclasses inherit it."""
     if expr is None:
         return None
     known = scope.module.notes
     key = id(expr)
     if key not in known:
         known[key] = None
-        known[key] = _annotated(expr, scope)
+        known[key] = _look(expr, scope)
     return known[key]
 
 
-def _annotated(expr: ast.expr, scope: Scope) -> Shape:
+def _look(expr: ast.expr, scope: Scope) -> Shape:
     if isinstance(expr, ast.Constant):
         if expr.value is None:
             return NOTHING
         return _annotated_string(expr.value, scope) if isinstance(expr.value, str) else None
     if isinstance(expr, ast.BinOp):
-        return one_of([annotated(expr.left, scope), annotated(expr.right, scope)])
+        return one_of([as_written(expr.left, scope), as_written(expr.right, scope)])
     if not isinstance(expr, ast.Subscript):
         return _annotated_name(_symbol(expr, scope), [], scope)
     inner = expr.slice
@@ -65,7 +85,7 @@ def _annotated_string(text: str, scope: Scope) -> Shape:
             known[text] = ast.parse(text.strip(), mode="eval").body
         except SyntaxError:
             known[text] = None
-    return annotated(known[text], scope)
+    return as_written(known[text], scope)
 
 
 def _annotated_name(symbol: Optional[Symbol], args: Sequence[ast.expr], scope: Scope) -> Shape:
@@ -75,7 +95,7 @@ def _annotated_name(symbol: Optional[Symbol], args: Sequence[ast.expr], scope: S
         return None
     binding = symbol.scope.names[symbol.name][0]
     if isinstance(binding, ClassInfo):
-        given = tuple(annotated(arg, scope) for arg in args)
+        given = tuple(as_written(arg, scope) for arg in args)
         if binding.full_name == OP:
             return Undriven(given[0] if given else None, marked=True)
         return Instance(binding, given)
@@ -87,11 +107,11 @@ def _annotated_name(symbol: Optional[Symbol], args: Sequence[ast.expr], scope: S
         if name.endswith("TypeVar"):
             return Variable(symbol.name)
         if name == "NewType" and len(value.args) == 2:
-            return annotated(value.args[1], symbol.scope)
+            return as_written(value.args[1], symbol.scope)
         return None
-    alias = annotated(value, symbol.scope)
+    alias = as_written(value, symbol.scope)
     env: Dict[str, Shape] = dict.fromkeys(variables(alias))
-    env.update(zip(env, [annotated(arg, scope) for arg in args]))
+    env.update(zip(env, [as_written(arg, scope) for arg in args]))
     return substitute(alias, env)
 
 
@@ -114,7 +134,7 @@ VAGUE = frozenset(
 
 def _annotated_elsewhere(name: str, args: Sequence[ast.expr], scope: Scope) -> Shape:
     last = name.rpartition(".")[2]
-    given = [annotated(arg, scope) for arg in args]
+    given = [as_written(arg, scope) for arg in args]
     if last in VAGUE:
         return None
     if last == "Optional" or last == "Union":
@@ -136,9 +156,8 @@ def _annotated_elsewhere(name: str, args: Sequence[ast.expr], scope: Scope) -> S
     if last in ("Type", "type"):
         of = given[0] if given else None
         return ClassObject(of.cls, of.args) if isinstance(of, Instance) else None
-    if last == "Self":
-        cls = class_around(scope)
-        return None if cls is None else Instance(cls, tuple(map(Variable, parameters(cls))))
+    if last == SELF:
+        return Variable(SELF)
     if name == "builtins.Green":  # undefined: a snippet without its imports
         return Undriven(given[0] if given else None)
     return Made(CONSTRUCTORS.get(name, name))
@@ -194,6 +213,11 @@ def parameters(cls: ClassInfo) -> List[str]:
                 found = variables(annotated(arg, cls.outer))
                 into += [name for name in found if name not in into]
     return generic or other
+
+
+def own_instance(cls: ClassInfo) -> Instance:
+    """Return an instance of *cls* as its own methods see it."""
+    return Instance(cls, tuple(Variable(name) for name in parameters(cls)))
 
 
 def lineage(cls: ClassInfo) -> List[Tuple[ClassInfo, Dict[str, Shape]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Dict, List, Optional, Sequence, cast
 
-from .annotations import annotated
+from .annotations import annotated, as_written
 from .answers import returned, shape_of
 from .model import (
     NOTHING,
@@ -70,7 +70,7 @@ def _undecorated(info: FunctionInfo) -> Shape:
                 return one_of(declared) if all(greens) else None
         return one_of(declared)
     if node.returns is not None:
-        return annotated(node.returns, info.scope)
+        return as_written(node.returns, info.scope)
     scope = info.scope
     if scope.yields:
         return Items("", (None,))

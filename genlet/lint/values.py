@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
-from .annotations import annotated, lineage, parameters
+from .annotations import SELF, annotated, as_written, lineage, own_instance, parameters
 from .answers import returned, shape_of
 from .model import (
     PENDING,
@@ -30,10 +29,8 @@ from .model import (
     Shape,
     Symbol,
     Value,
-    Variable,
 )
 from .shapes import one_of, substitute
-from .syntax import last_name
 
 __all__ = [
     "PROPERTIES",
@@ -91,8 +88,7 @@ def _of_binding(binding: Binding, scope: Scope) -> Shape:
     if isinstance(binding, ClassInfo):
         return ClassObject(binding)
     if isinstance(binding, Receiver):
-        own = tuple(Variable(name) for name in parameters(binding.cls))
-        return ClassObject(binding.cls) if binding.is_class else Instance(binding.cls, own)
+        return ClassObject(binding.cls) if binding.is_class else own_instance(binding.cls)
     return None
 
 
@@ -119,8 +115,10 @@ def member(cls: ClassInfo, args: Sequence[Shape], name: str, above: bool = False
         above: Search only the bases, as ``super()`` does.
     """
     own = dict(zip(parameters(cls), args)) if args else {}
+    receiver = Instance(cls, tuple(args)) if args else own_instance(cls)
     for owner, theirs in lineage(cls)[1 if above else 0 :]:
-        env = {key: substitute(value, own) for key, value in theirs.items()} or own
+        env = {key: substitute(value, own) for key, value in theirs.items()} or dict(own)
+        env[SELF] = receiver
         if name in owner.scope.names:
             binding = owner.scope.names[name][-1]
             if isinstance(binding, FunctionInfo):
@@ -139,7 +137,7 @@ def member(cls: ClassInfo, args: Sequence[Shape], name: str, above: bool = False
 def _assigned(found: Sequence[Tuple[Scope, Union[Value, Note]]]) -> Shape:
     for scope, value in found:
         if isinstance(value, Note):
-            return annotated(value.annotation, scope)
+            return as_written(value.annotation, scope)
     return one_of([_of_binding(value, scope) for scope, value in found])
 
 
@@ -208,8 +206,6 @@ def entered(shape: Shape) -> Shape:
         enter = member(shape.cls, shape.args, "__enter__")
         if not isinstance(enter, Function):
             return None
-        if last_name(enter.info.node.returns or ast.Constant(0)) == "Self":
-            return shape
         return substitute(returned(enter.info), enter.env)
     if isinstance(shape, Either):
         return one_of([entered(one) for one in shape.shapes])

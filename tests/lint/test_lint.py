@@ -171,6 +171,26 @@ def test_guessing_goes_by_the_name_of_the_method() -> None:
     assert [one.code for one in check_source(source, guess=True)] == ["GL110"]
 
 
+def test_self_in_a_base_class_is_the_class_of_the_receiver() -> None:
+    """A method that returns Self gives an object of the subclass it is called on."""
+    source = (
+        "from typing import Tuple\nfrom typing_extensions import Self\n"
+        "from genlet import Green, sleep\n\n\n"
+        "class Base:\n"
+        "    def child(self) -> Green[Tuple[Self, int]]:\n"
+        "        yield from sleep(0)\n        return self, 1\n\n"
+        "    def copy(self) -> Self:\n        return self\n\n\n"
+        "class Derived(Base):\n"
+        "    def send(self) -> Green[None]:\n        yield from sleep(0)\n\n\n"
+        "def main(one: Derived) -> Green[None]:\n"
+        "    child, _ = yield from one.child()\n"
+        "    child.send()\n"
+        "    one.copy().copy().send()\n"
+        "    Base().copy()\n"
+    )
+    assert places(check_source(source, "m.py")) == ["m.py:22 GL101", "m.py:23 GL101"]
+
+
 # ---- waivers -------------------------------------------------------------------------------------
 
 
