@@ -4,8 +4,19 @@ A program written against ``socket`` becomes a green one by changing the import 
 ``from genlet.green import socket`` and writing ``yield from`` before the calls that wait.
 """
 
-# The decorator `genlet.green` has this package's name, and importing a submodule makes the package an
-# attribute of genlet, in the decorator's place.  So the package is the decorator too.
+# The modules without an underscore are the mirrors.  Behind them, each line from the bottom up:
+#
+#   all          _mirror  _octets  _waiting  _claims  _addresses
+#   dns          _dnspython
+#   io           _raw  _fileio  _socketio  _buffered  _buffered_reader  _buffered_writer
+#                _buffered_pair  _text
+#   socket       _endpoint  _calls  _connecting  _sendfile  _socket
+#   ssl          _tls  _tls_memory  _tls_facts  _sslsocket
+#   subprocess   _children  _subprocess_types  _popen
+#   select       _ready
+#
+# The decorator `genlet.green` has the name of this package.  Importing a submodule makes the package
+# an attribute of genlet, instead of the decorator.  Therefore the package is the decorator too.
 
 from __future__ import annotations
 

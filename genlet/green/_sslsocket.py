@@ -61,7 +61,7 @@ class SSLSocket(TLSFacts):
 
     Source:
         ``ssl.SSLSocket``.  Differs: neither its creation nor ``accept`` does the handshake, so that
-        a silent client blocks nobody.  Until the handshake is done, nothing is sent or received
+        a silent client blocks no other one.  Until the handshake is done, nothing is sent or received
         unencrypted.
     """
 

@@ -154,7 +154,7 @@ def write(fd: int, data: Buffer, /) -> Green[int]:
         ClosedResource: It was closed meanwhile.
 
     Source:
-        ``os.write``; eventlet ``green.os.write``, which tries for ever where this raises.
+        ``os.write``; eventlet ``green.os.write``, which tries forever where this raises.
     """
 
     def call(blocks: bool) -> int:
