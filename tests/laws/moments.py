@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from types import GeneratorType
 from typing import Any, Callable, Generator, List, TypeVar
 
+import pytest
+
 import genlet
 from genlet import ClosedResource, Green, GreenThread
 from genlet.green import os as green_os
 from genlet.green import socket as green_socket
 from genlet.green.socket import socket
-from genlet.kernel import AnyGreenThread
+from genlet.kernel import AnyGreenThread, available_hubs
 
 T = TypeVar("T")
 
@@ -28,6 +30,13 @@ SECRET = b"the stranger's"  # what waits to be read on the descriptor that gets 
 TURN = "its turn"  # what a greenthread waits for that only lets others run
 
 PATIENCE = 100  # turns, after which one that needs nothing more counts as stuck
+
+
+# The hubs to run on.  The platform's best one is fast enough for every machine.
+HUBS = [
+    hub if index == 0 else pytest.param(hub, marks=pytest.mark.slow)
+    for index, hub in enumerate(available_hubs())
+]
 
 
 class Run:

@@ -20,10 +20,9 @@ from genlet import BusyResource, Green
 from genlet.green import os as green_os
 from genlet.green import socket as green_socket
 from genlet.green.socket import socket
-from genlet.kernel import available_hubs
 from genlet.net import Stream
 
-from .moments import TURN, Run, drain, greened, outcome, start, wake
+from .moments import HUBS, TURN, Run, drain, greened, outcome, start, wake
 
 Verb = Callable[[socket], Green[object]]
 
@@ -31,7 +30,7 @@ MUCH = b"m" * 400_000  # more than a socket holds, and nothing of what an intrud
 INTRUDER = b"INTRUDER"
 
 
-@pytest.fixture(params=available_hubs())
+@pytest.fixture(params=HUBS)
 def run(request: pytest.FixtureRequest) -> Run:
     return Run(request.param)
 

@@ -20,10 +20,11 @@ from genlet.green import os as green_os
 from genlet.green import select as green_select
 from genlet.green import selectors as green_selectors
 from genlet.green.socket import socket
-from genlet.kernel import POLLIN, POLLOUT, available_hubs, wait_fd
+from genlet.kernel import POLLIN, POLLOUT, wait_fd
 
 from .moments import (
     ENDINGS,
+    HUBS,
     NUMBER_ENDINGS,
     Ending,
     Run,
@@ -43,7 +44,7 @@ ByNumber = Callable[[int], Green[object]]
 MINE = b"mine"
 
 
-@pytest.fixture(params=available_hubs())
+@pytest.fixture(params=HUBS)
 def run(request: pytest.FixtureRequest) -> Run:
     return Run(request.param)
 

@@ -22,7 +22,6 @@ from genlet.green import os as green_os
 from genlet.green import socket as green_socket
 from genlet.green import ssl as green_ssl
 from genlet.green.socket import socket
-from genlet.kernel import available_hubs
 from genlet.net import Stream
 from genlet.net import listen as net_listen
 from genlet.net import serve as net_serve
@@ -30,6 +29,7 @@ from genlet.net import serve as net_serve
 from ..green.certificates import certificates
 from .moments import (
     ENDINGS,
+    HUBS,
     Ending,
     Run,
     assert_closed,
@@ -54,7 +54,7 @@ Verb = Callable[[socket], Green[object]]
 MINE = b"mine"
 
 
-@pytest.fixture(params=available_hubs())
+@pytest.fixture(params=HUBS)
 def run(request: pytest.FixtureRequest) -> Run:
     return Run(request.param)
 
