@@ -69,6 +69,8 @@ def check_exception(exc: object, taker: str) -> None:
 
 def fresh(exc: ExceptionLike) -> BaseException:
     """Return the exception to raise: a new one of a class, an instance without its traceback."""
+    if exc is GreenletExit:
+        return GreenletExit.__new__(GreenletExit)  # without arguments its __init__ does nothing
     if isinstance(exc, BaseException):
         return exc.with_traceback(None)
     try:
@@ -116,6 +118,11 @@ def interrupted_by(gt: Greenlet, exc: BaseException, before: Optional[int] = Non
 def is_final(exc: BaseException, gt: Greenlet) -> bool:
     """Whether *gt*, which ended with *exc*, ended as it was told; its notes are taken off."""
     noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
+    if not noted:
+        return False
+    if len(noted) == 1 and noted[0].gt is gt:
+        setattr(exc, DELIVERIES, ())
+        return noted[0].final
     final = False
     others: Tuple[Delivery, ...] = ()
     for one in noted:
@@ -123,6 +130,5 @@ def is_final(exc: BaseException, gt: Greenlet) -> bool:
             final = final or one.final
         else:
             others = (*others, one)
-    if noted:
-        setattr(exc, DELIVERIES, others)
+    setattr(exc, DELIVERIES, others)
     return final

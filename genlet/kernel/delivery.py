@@ -18,7 +18,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Callable, Iterable, List, Optional, Union, cast
 
 from ..errors import WrongThread
-from .cancelled import Cancelled, Delivery, GreenletExit, fresh, note
+from .cancelled import Cancelled, Delivery, ExceptionLike, GreenletExit, fresh, note
 from .current import here
 from .report import print_call_error
 from .seconds import inf
@@ -154,6 +154,42 @@ def interrupt(gt: Greenlet, what: Interrupt) -> None:
     """Have *what* raised in *gt* now, or at its next suspension if it is not parked."""
     pend(gt, what)
     poke(gt)
+
+
+def interrupt_parked(gt: Greenlet, exc: ExceptionLike) -> bool:
+    """Do what `interrupt` does, in half the time, for the usual victim of a kill.
+
+    It is parked, owns nothing, is inside no shield, and nothing else is pending for it.
+
+    Returns:
+        Whether it was one, and *exc* is on its way.
+    """
+    scheduler = gt.scheduler
+    trap = gt.trap
+    if (
+        trap is None
+        or trap.queued
+        or trap.unstarted
+        or gt.interrupts
+        or gt.groups
+        or gt is scheduler.current
+        or scheduler is not here.scheduler
+    ):
+        return False
+    scope = gt.scope
+    while scope is not None:
+        if scope.shield:
+            return False
+        scope = scope.parent
+    if not trap.disarm():
+        return False
+    raised = fresh(exc)
+    note(raised, Delivery(gt, 0, True))
+    gt.fault = raised
+    gt.attention = True
+    gt.trap = None
+    scheduler.append(gt)
+    return True
 
 
 def poke(gt: Greenlet, *, front: bool = False) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Callable, Generic, List, Optional, Tuple,
 
 from ..abc import Green, green
 from . import report
-from .cancelled import Cancelled, ExceptionLike, GreenletExit, check_exception
-from .delivery import interrupt, pend, poke
+from .cancelled import Cancelled, ExceptionLike, GreenletExit, check_exception, fresh
+from .delivery import interrupt, interrupt_parked, pend, poke
 from .endings import observed
 from .scope import condemn
 from .state import Greenlet, Interrupt
@@ -83,7 +83,9 @@ class GreenThread(Greenlet, Generic[T]):
         try:
             self.heard = True
             if self.ended_as_told and isinstance(error, Cancelled):
-                raise GreenletExit(error.reason, origin=error)
+                told = fresh(GreenletExit) if error.reason is None else GreenletExit(error.reason)
+                told.__dict__["origin"] = error
+                raise told
             raise error.with_traceback(self.traceback)
         finally:
             del self, error  # else the frame, the traceback and the error would hold each other
@@ -122,11 +124,14 @@ class GreenThread(Greenlet, Generic[T]):
         """Kill it like `kill`, without waiting: for links, signal handlers and other plain code."""
         if exc is not GreenletExit:
             check_exception(exc, "kill_soon")
-        if self.gen is not None:
-            pend(self, Interrupt(exc))
-            if force:
-                condemn(self)
-            poke(self)
+        if self.gen is None:
+            return
+        if not force and interrupt_parked(self, exc):
+            return
+        pend(self, Interrupt(exc))
+        if force:
+            condemn(self)
+        poke(self)
 
     def cancel(self, exc: ExceptionLike = GreenletExit) -> None:
         """Keep it from starting; without effect once it has.

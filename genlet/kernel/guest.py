@@ -156,6 +156,11 @@ class Guest:
             raise WrongThread("a guest takes its turns in the thread that made it")
         if self.ended:
             raise RuntimeError("the guest has ended")
+        if scheduler.orphan:
+            self.ended = True
+            raise RuntimeError(
+                "this process was forked from a guest's: its copy is inert; make another Guest"
+            )
         if not scheduler.between_turns:
             raise RuntimeError("a turn inside of a turn: the guest is busy")
         self._enter()
@@ -175,6 +180,7 @@ class Guest:
             self._raise_outcome()
             return None
         except Orphaned as orphaned:
+            self.ended = True
             raise orphaned.outcome() from None
         except BaseException:
             self._finish()
@@ -244,6 +250,8 @@ class Guest:
 
     def _finish(self) -> None:
         self.ended = True
+        if self._scheduler.orphan:
+            return  # this is a forked child: what is left belongs to the parent
         self._turns.close()
         finish(self._scheduler, self._companions, None)
 

@@ -145,7 +145,8 @@ class Scheduler(Kernel):
         Yields:
             How long the kernel can wait: 0.0 if a greenthread is ready, seconds, None for no limit.
         """
-        members = self.root.members
+        root = self.root
+        members = root.members
         ready = self.ready
         popleft = ready.popleft
         timers = self.timers
@@ -171,7 +172,19 @@ class Scheduler(Kernel):
                             continue
                         trap = attended
                 except StopIteration as stop:
-                    end(self, gt, stop.value, None)
+                    if (
+                        gt.group is root
+                        and gt.waiters is None
+                        and gt.links is None
+                        and gt.groups is None
+                        and gt is not self.main
+                        and self.instruments is None
+                    ):  # `end` of one that nothing is linked to, inlined
+                        gt.gen = gt.trap = gt.parent = gt.scope = None
+                        gt.value = stop.value
+                        del members[gt]
+                    else:
+                        end(self, gt, stop.value, None)
                     continue
                 except BaseException as exc:
                     end(self, gt, None, exc)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import select
 import threading
 from typing import List, Optional
@@ -415,3 +416,58 @@ def test_asyncio_hosts_a_guest() -> None:
     asyncio.run(main())
     assert sorted(log) == ["has slept", "the peer has closed"]
     assert here.scheduler is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_forked_childs_copy_of_a_guest_is_inert(inside: bool) -> None:
+    """Nothing of the parent's greenthreads runs in the child, not by turns and not by closing."""
+    host = Host()
+    reading, writing = os.pipe()
+    forked: List[int] = []
+
+    def child() -> Green[None]:
+        try:
+            yield from genlet.sleep(60)
+        finally:
+            os.write(writing, b"cleanup in %d" % os.getpid())
+
+    def forking() -> Green[None]:
+        yield from genlet.sleep(0)
+        forked.append(os.fork())
+        yield from genlet.sleep(0)
+
+    def in_the_child() -> None:
+        for call in (host.turn, host.turn, host.guest.close):
+            try:
+                call()
+            except RuntimeError:
+                pass
+        assert here.scheduler is None
+        os._exit(7)
+
+    host.guest.spawn(child)
+    try:
+        if inside:
+            host.guest.spawn(forking)
+            try:
+                while host.turn() == 0.0:
+                    pass
+            except RuntimeError:
+                if forked != [0]:
+                    raise
+        else:
+            host.turn()
+            forked.append(os.fork())
+        if forked == [0]:
+            in_the_child()
+    except BaseException:
+        if forked == [0]:
+            os._exit(9)
+        raise
+    _, status = os.waitpid(forked[0], 0)
+    assert os.WEXITSTATUS(status) == 7
+    host.stop()
+    os.close(writing)
+    assert os.read(reading, 1000) == b"cleanup in %d" % os.getpid()
+    os.close(reading)
