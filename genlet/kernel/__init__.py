@@ -30,18 +30,8 @@
 #   instruments  observers; nullinstrument: one to subclass; report: the texts of errors and reports
 #   guest        a kernel that another loop drives
 #
-# A primitive is a generator method that drives one `Wait`, and something that wakes it:
-#
-#     class Gate:
-#         def __init__(self) -> None:
-#             self._waiters: Waiters[None] = Waiters()
-#
-#         @green
-#         def pass_through(self) -> Green[None]:
-#             yield from Wait(self, "the gate to open", self._waiters).get()
-#
-#         def open(self) -> None:
-#             self._waiters.wake_all(None)
+# A primitive is a generator method that drives one `Wait`, and something that wakes it.
+# docs/internals.md has one in full, a host and an observer.
 
 from .._compat import POLLIN, POLLOUT
 from .cancelled import Cancelled, ExceptionLike, GreenletExit, interrupted_by

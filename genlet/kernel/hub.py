@@ -1,4 +1,4 @@
-"""The descriptor table: who waits on which side of which descriptor."""
+"""The table of descriptors, and the waits by number on each."""
 
 # Theory of operation
 # -------------------
@@ -59,7 +59,6 @@ class Watched(Entry):
         raise NotImplementedError
 
     def close(self) -> None:
-        """The descriptor is gone, or is about to be: forget it, and fail its waits."""
         waits, self.waits = self.waits, ()
         for wait in waits:
             wait.fail(closed(self.fd))
@@ -182,13 +181,7 @@ def file_of(fd: int) -> Optional[Tuple[int, int]]:
 
 
 class Hub:
-    """A run's descriptors and the poller that watches them.
-
-    Attributes:
-        woken: The waits by number that have settled and were not resumed: a second one is refused.
-        closings: How often each number was closed, as far as genlet was told.  A wait by number is
-            for the file that had the number when the wait was made.
-    """
+    """A run's descriptors and the poller that watches them."""
 
     __slots__ = ("closings", "edge", "poller", "table", "woken")
 
@@ -196,7 +189,10 @@ class Hub:
         self.poller: Poller = poller
         self.edge: bool = poller.edge
         self.table: Dict[int, Entry] = {}
+        # The waits by number that have settled and were not resumed: a second one is refused.
         self.woken: Dict[int, List[FdWait]] = {}
+        # How often each number was closed, as far as genlet was told.  A wait by number is for the
+        # file that had the number when the wait was made.
         self.closings: Dict[int, int] = {}
 
     def watch(self, wait: FdWait) -> None:
@@ -223,7 +219,7 @@ class Hub:
         self.count_closing(fd)
 
     def count_closing(self, fd: int) -> None:
-        """*fd* does not mean the file any more that it has meant."""
+        """Count that *fd* no longer means the file that it meant."""
         self.closings[fd] = self.closings.get(fd, 0) + 1
 
     def resumed(self, wait: FdWait) -> None:

@@ -26,9 +26,9 @@
 #   trap.gt is gt, gt.trap is not trap  settled, not resumed: gt is in the ready queue, and takes its
 #                                       result or its fault when it runs
 #
-# A wait settles once: only a live trap is settled, and settling takes it off the greenthread.  Only a
-# `Direction` is used again, and is NOBODY's once gt was resumed.  Any other trap is used once, and
-# keeps its gt.  Three kinds are in none of these states: a `Pause` is live while gt is in the ready
+# A wait settles once: only a live trap is settled, and settling takes it off the greenthread.  A
+# `Direction` is used again and again, and is NOBODY's once gt was resumed; a trap that is used once may
+# keep its gt.  Three kinds are in none of these states: a `Pause` is live while gt is in the ready
 # queue; `Unstarted` and `Held` are only ever seen as ``gt.trap``.
 
 from __future__ import annotations
@@ -266,21 +266,17 @@ class Scope:
         raise NotImplementedError
 
     def cancel(self, reason: object = None) -> None:
-        """Cancel it."""
         raise NotImplementedError
 
     def interrupt_all(
         self, grace: float, then: Optional[Callable[[List[Greenlet]], None]] = None
     ) -> None:
-        """Cancel it with *grace* instead of its own."""
         raise NotImplementedError
 
     def harden(self) -> None:
-        """End the grace now."""
         raise NotImplementedError
 
     def expire(self) -> None:
-        """The deadline or the end of the grace has come."""
         raise NotImplementedError
 
 
@@ -344,9 +340,7 @@ class DescriptorTable(Protocol):
     closings: Dict[int, int]
 
     def watch(self, wait: Any) -> None: ...
-
     def resumed(self, wait: Any) -> None: ...
-
     def unwatch(self, wait: Any) -> None: ...
     def forget(self, fd: int) -> None: ...
     def clear(self) -> None: ...
