@@ -147,7 +147,7 @@ class Terminable:
         except ValueError:
             return
         self._scheduler = kernel
-        kernel.signals.own.append(self._on_signal)
+        kernel.signals.own += (self._on_signal,)
 
     def stop(self) -> None:
         """Put the default back, if the program has not installed another."""

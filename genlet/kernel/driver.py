@@ -200,11 +200,12 @@ def finish(scheduler: Scheduler, companions: Sequence[Companion], outer: Optiona
         scheduler.hub.poller.close()
         here.scheduler = outer
         kernels.pop(scheduler, None)
-        for order in list(scheduler.orders):
-            order.settle(RuntimeError("the run ended before it could do this"))
+        if scheduler.orders:
+            for order in list(scheduler.orders):
+                order.settle(RuntimeError("the run ended before it could do this"))
         if scheduler.instruments is not None:
             scheduler.instruments.tell("after_run")
-        for companion in reversed(companions):
+        for companion in reversed(companions) if companions else ():
             try:
                 companion.stop()
             except Exception as exc:

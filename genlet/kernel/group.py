@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from .greenthread import AnyGreenThread
     from .state import Greenlet, Kernel
 
+    Base = Membership[AnyGreenThread, CancelScope]
+else:
+    Base = Membership  # a name in quotes between brackets loads ast, since Python 3.14
 
-class Group(Membership["AnyGreenThread", CancelScope]):
+
+class Group(Base):
     """The live members of a group, and the scope they run in.
 
     A run's root group has no owner and is never left.  A group with an owner is opened and left by

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List, Optional
+from typing import TYPE_CHECKING, Optional, Tuple
 
 from .delivery import interrupt
 from .state import Interrupt
@@ -38,8 +38,8 @@ class Signals:
         self._taken: bool = False  # SIGINT had Python's default handler, and has ours
         self._wakeup_before: Optional[int] = None
         self._pending: Optional[Interrupt] = None  # the last Ctrl-C, until main has got it
-        # Handlers that genlet installed and that wake nothing by themselves.
-        self.own: List[object] = [signal.default_int_handler, self._on_sigint]
+        # Handlers that genlet installed besides, and that wake nothing by themselves.
+        self.own: Tuple[object, ...] = ()
 
     def install(self) -> None:
         """Take Ctrl-C over."""
@@ -74,9 +74,10 @@ class Signals:
                 signal.set_wakeup_fd(signal.set_wakeup_fd(-1))
             except ValueError:
                 return False  # not the main thread: no handler ever runs here
+        own = (signal.default_int_handler, self._on_sigint, *self.own)
         for number in signal.valid_signals():
             handler = signal.getsignal(number)
-            if callable(handler) and handler not in self.own:
+            if callable(handler) and handler not in own:
                 return True
         return False
 

@@ -180,7 +180,7 @@ class StopSignals:
         if self._scheduler is not None:
             raise RuntimeError("this block was entered before: call on() again")
         self._scheduler = scheduler
-        scheduler.signals.own.append(self._on_signal)
+        scheduler.signals.own += (self._on_signal,)
         try:
             for number in self._signals:
                 self._found.append((number, signal(number, self._on_signal)))
@@ -205,7 +205,8 @@ class StopSignals:
             # None: it was not installed by Python, and cannot be put back.
             signal(number, SIG_DFL if handler is None else handler)
         if scheduler is not None:
-            scheduler.signals.own.remove(self._on_signal)
+            own = scheduler.signals.own
+            scheduler.signals.own = tuple(one for one in own if one != self._on_signal)
 
     def _on_signal(self, number: int, frame: Optional[FrameType]) -> None:
         # This runs between two bytecodes of any code: the stopping is left to the loop.
