@@ -184,7 +184,7 @@ class Semaphore:
         return self._take()
 
     def _look(self, wait: Wait[bool]) -> None:
-        if self._take_for(wait.gt):
+        if self.counter > 0 and self._take_for(wait.gt):
             wait.wake(True)
 
 

@@ -11,7 +11,7 @@ from .fork import Orphaned
 from .pollers import choose
 from .report import not_callable, print_call_error
 from .scheduler import Scheduler
-from .seconds import check_grace
+from .seconds import wrong_grace
 
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec
@@ -76,7 +76,8 @@ class Runner:
         grace: float = 1.0,
         excepthook: Optional[Excepthook] = None,
     ) -> None:
-        check_grace(grace)
+        if not grace >= 0:
+            raise wrong_grace(grace)
         if isinstance(hub, str):
             choose(hub).close()  # a wrong name is an error here, not in the middle of a program
         self.hub: Union[None, str, Poller] = hub

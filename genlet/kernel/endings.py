@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextvars import Context
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, cast
@@ -121,7 +122,10 @@ class HeldEnd(Held):
 
     def go_on(self) -> None:
         # One after the other: each may be the last member of a group that holds the next.
-        ends = self.gt.scheduler.ends
+        scheduler = self.gt.scheduler
+        ends = scheduler.ends
+        if ends is None:
+            ends = scheduler.ends = deque()
         ends.append(self)
         if len(ends) == 1:
             while ends:

@@ -67,6 +67,21 @@ Events = Sequence[Tuple[int, int]]
 class Scheduler(Kernel):
     """One run's kernel: the ready queue, the timers, the descriptors and the greenthreads."""
 
+    # What most runs never change is the class's: each attribute set costs every run.
+    main: Optional[Greenlet] = None
+    instruments = None
+    aborting: Optional[Dict[Greenlet, bool]] = None
+    ends: Optional[Deque[HeldEnding]] = None
+    spawned: int = 0
+    pledges: int = 0
+    debug: bool = False
+    closed: bool = False
+    orphan: bool = False
+    hosted: bool = False
+    between_turns: bool = False
+    _external: Optional[Greenlet] = None  # see _may_be_woken
+    _blocked: bool = False  # the poller has been asked for a wait that blocks
+
     def __init__(
         self,
         *,
@@ -87,27 +102,14 @@ class Scheduler(Kernel):
         self.hub: DescriptorTable = Hub(poller)
         self.wait: Callable[[Optional[float]], List[Tuple[int, int]]] = self._first_wait
         self.wakeup: Wakeup = Wakeup(self)
-        self.debug: bool = False
         self.thread: int = get_ident()
         self.excepthook: Excepthook = report.print_error if excepthook is None else excepthook
 
         self.current: Optional[Greenlet] = None
-        self.main: Optional[Greenlet] = None
         self.root: Members = Group(self)
-        self.spawned: int = 0
-        self.pledges: int = 0
         self.orders: Dict[Any, None] = {}  # what other threads wait for in Portal.run
-        self.ends: Deque[HeldEnding] = deque()
         self.closing: RunEnd = Closing(self, grace)
-        self.closed: bool = False
-        self.orphan: bool = False
-        self.hosted: bool = False
-        self.between_turns: bool = False
-        self.aborting: Optional[Dict[Greenlet, bool]] = None
-        self._external: Optional[Greenlet] = None  # see _may_be_woken
-        self._blocked: bool = False  # the poller has been asked for a wait that blocks
         self.signals: Signals = Signals(self, self.wakeup, self.root)
-        self.instruments = None
         for instrument in instruments:
             self.attach(instrument)
 

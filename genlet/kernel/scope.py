@@ -20,7 +20,7 @@ from ..errors import WrongThread
 from .cancelled import Cancelled
 from .current import here, running
 from .delivery import encloses, poke_all
-from .seconds import check_deadline, check_grace, check_timeout, inf
+from .seconds import inf, nan_deadline, nan_timeout, wrong_grace
 from .state import ACTIVE, HARD, SOFT, Scope
 
 if TYPE_CHECKING:
@@ -51,8 +51,10 @@ class CancelScope(Scope):
     __slots__ = ("_deadline", "_seconds", "cancelled_caught")
 
     def __init__(self, *, deadline: float = inf, grace: float = 0, reason: object = None) -> None:
-        check_deadline(deadline)
-        check_grace(grace)
+        if deadline != deadline:
+            raise nan_deadline()
+        if not grace >= 0:
+            raise wrong_grace(grace)
         self._deadline: float = deadline
         self._seconds: Optional[float] = None  # relative: the deadline is set on entering
         self.grace: float = grace
@@ -127,7 +129,8 @@ class CancelScope(Scope):
 
     @deadline.setter
     def deadline(self, deadline: float) -> None:
-        check_deadline(deadline)
+        if deadline != deadline:
+            raise nan_deadline()
         self._deadline = deadline
         self._seconds = None
         if self.gt is not None and self.state == ACTIVE:
@@ -138,8 +141,10 @@ class CancelScope(Scope):
 
     def expire_after(self, seconds: float, grace: float, reason: object) -> None:
         """Set the deadline to *seconds* after the entering; called before the block is entered."""
-        check_timeout(seconds)
-        check_grace(grace)
+        if seconds != seconds:
+            raise nan_timeout()
+        if not grace >= 0:
+            raise wrong_grace(grace)
         if seconds != inf:
             self._seconds = seconds
         self.grace = grace

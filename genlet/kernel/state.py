@@ -396,7 +396,7 @@ class Kernel:
     excepthook: Excepthook
     instruments: Optional[Observers]
     aborting: Optional[Dict[Greenlet, bool]]  # in an abort: which greenthreads may run now
-    ends: Deque[HeldEnding]  # held endings whose turn has come, one after the other
+    ends: Optional[Deque[HeldEnding]]  # held endings whose turn has come, one after the other
     closing: RunEnd
     hosted: bool  # a host drives the run (see guest.py), and may act after every turn
     between_turns: bool  # the host acts now, and may start a run of its own in this thread

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Optional, Type, TypeVar, Union, 
 from .cancelled import ExceptionLike, check_exception
 from .current import running
 from .delivery import interrupt
-from .seconds import check_timeout, inf
+from .seconds import inf, nan_timeout
 from .state import Interrupt
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ class Timeout(BaseException, Generic[Silent]):
         self, seconds: Optional[float] = None, exception: Union[None, bool, ExceptionLike] = None
     ) -> None:
         super().__init__()
-        if seconds is not None:
-            check_timeout(seconds)
+        if seconds is not None and seconds != seconds:
+            raise nan_timeout()
         if exception is not None and not isinstance(exception, bool):
             check_exception(exception, "Timeout")
         self.seconds: Optional[float] = seconds

@@ -9,7 +9,7 @@ from ..abc import Green, green
 from ..errors import WrongThread
 from .cancelled import ExceptionLike, fresh
 from .current import here
-from .seconds import check_timeout, inf
+from .seconds import inf, nan_timeout
 from .state import NOBODY, Greenlet, Kernel, Suspension
 from .traps import fault
 
@@ -59,8 +59,8 @@ class Wait(Suspension, Generic[T]):
         default: Optional[T] = None,
         ask: Optional[Callable[[Wait[T]], object]] = None,
     ) -> None:
-        if timeout is not None:
-            check_timeout(timeout)
+        if timeout is not None and timeout != timeout:
+            raise nan_timeout()
         self._subject: Any = subject  # a subclass knows its type
         self._what: str = what
         self._line: Optional[Waiters[T]] = line
@@ -137,17 +137,22 @@ class Wait(Suspension, Generic[T]):
 
     def arm(self, gt: Greenlet) -> None:
         line = self._line
-        if line is not None and line:
-            line.check_thread(gt.scheduler)
-        self.gt = gt
-        if line is not None:
-            line.join(self)
+        if line is None:
+            self.gt = gt
+        else:
+            if line._live:
+                line.check_thread(gt.scheduler)
+            self.gt = gt
+            line._line.append(self)  # line.join, inlined
+            line._live += 1
         try:
-            if self._timeout is not None and self._timeout != inf:
+            timeout = self._timeout
+            if timeout is not None and timeout != inf:
                 scheduler = gt.scheduler
-                scheduler.timers.add(scheduler.clock() + self._timeout, self)
-            if self._ask is not None:
-                self._ask(self)
+                scheduler.timers.add(scheduler.clock() + timeout, self)
+            ask = self._ask
+            if ask is not None:
+                ask(self)
         except BaseException:
             if gt.trap is self:
                 self.disarm()
@@ -226,8 +231,10 @@ class Waiters(Generic[T]):
         """Return the oldest live wait, None if there is none."""
         line = self._line
         while line:
-            if line[0].live:
-                return line[0]
+            wait = line[0]
+            gt = wait.gt
+            if gt is not NOBODY and gt.trap is wait:  # wait.live, inlined
+                return wait
             line.popleft()
         return None
 
