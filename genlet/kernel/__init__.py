@@ -21,6 +21,7 @@
 #   group        greenthreads with one owner
 #   spawn        how a function becomes a greenthread
 #   greenthread  what users call on one
+#   holding      the kernel's own suspensions: before the first step, until children are gone
 #   throwing     an exception thrown into a generator; the exception to the rule
 #   endings      the end of a greenthread, and of a run
 #   fork         the inert copy in a forked child

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Callable, Iterable, List, Optional, Union, cas
 from ..errors import WrongThread
 from .cancelled import Cancelled, Delivery, ExceptionLike, GreenletExit, fresh, note
 from .current import here
+from .holding import Held
 from .report import print_call_error
 from .seconds import inf
 from .state import HARD, SOFT, Interrupt, Scope, Suspension
 from .throwing import throw_in
-from .traps import Held
 
 if TYPE_CHECKING:
     from .state import Greenlet, Kernel, Members

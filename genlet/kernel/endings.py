@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, cast
 from . import report
 from .cancelled import Cancelled, GreenletExit, is_final
 from .delivery import MAX_REFUSALS, attend, interrupt, step_now, tell_hook
+from .holding import Held
 from .instruments import ObservedSteps
 from .seconds import inf
 from .state import Interrupt
 from .throwing import Throwing
-from .traps import Held
 
 if TYPE_CHECKING:
     from types import TracebackType

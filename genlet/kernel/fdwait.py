@@ -42,7 +42,7 @@ class FdWait(Suspension):
         if gt.scheduler.current is not gt or gt.fault is not None:
             del gt
             raise fault(self)
-        self.gt = NOBODY
+        self.gt: Greenlet = NOBODY
         if not self.got:
             raise fresh(error)
         check_open(self.fd, self.closings)

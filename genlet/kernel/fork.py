@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, Sequence, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, NoReturn, Optional, Sequence, TypeVar
 
 from .delivery import MAX_REFUSALS
 from .state import Greenlet, Members
@@ -69,8 +69,8 @@ class Orphanage(Members):
 
     def __init__(self, kernel: Kernel) -> None:
         self.scheduler: Kernel = kernel
-        self.members = {}
-        self.answers = True  # nothing is reported: `run` raises it
+        self.members: Dict[Greenlet, None] = {}
+        self.answers: bool = True  # nothing is reported: `run` raises it
 
     def ended(self, gt: Any) -> NoReturn:
         raise Orphaned(gt.value, gt.error)

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Generic, List, Optional, Tuple, TypeVar, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Deque,
+    Generic,
+    List,
+    Optional,
+    Tuple,
+    TypeVar,
+    cast,
+)
 
 from ..abc import Green, green
 from . import report
@@ -11,7 +22,7 @@ from .cancelled import Cancelled, ExceptionLike, GreenletExit, check_exception, 
 from .delivery import interrupt, interrupt_parked, pend, poke
 from .endings import observed
 from .scope import condemn
-from .state import Greenlet, Interrupt
+from .state import Greenlet, Interrupt, Link
 from .traps import checkpoint
 from .waits import Wait, Waiters
 
@@ -60,7 +71,7 @@ class GreenThread(Greenlet, Generic[T]):
             if self.scheduler.current is self:
                 raise RuntimeError(f"{self!r} waits for its own end")
             if self.waiters is None:
-                self.waiters = Waiters()
+                self.waiters: Optional[Any] = Waiters()
             yield from Joining(self, "the end", self.waiters, ask=_look).get()
         if self.error is None:
             return self.value
@@ -164,7 +175,7 @@ class GreenThread(Greenlet, Generic[T]):
             fn(self, *args, **kwargs)
             return
         if self.links is None:
-            self.links = deque()
+            self.links: Optional[Deque[Link]] = deque()
         self.links.append((fn, args, kwargs))
 
     def unlink(

@@ -97,7 +97,7 @@ class Foreign(Watched):
             self.close()  # closed and reused without notice
             self.hub.watch(wait)
             return
-        self.waits = (*self.waits, wait)
+        self.waits: Sequence[FdWait] = (*self.waits, wait)
         try:
             self._arm()
         except BaseException as exc:

@@ -35,18 +35,19 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
+    TypeVar,
     cast,
 )
 
 from ..errors import Deadlock
 from . import delivery, endings, fork, report
+from . import instruments as observing
 from . import spawn as spawning
 from .current import running, running_kernel
 from .delivery import SEND, arming_failed, attend, interrupt
 from .endings import STEPPERS, Closing, end
 from .group import Group
 from .hub import Hub
-from .instruments import attach, detach
 from .signals import Signals
 from .state import Interrupt, Kernel
 from .timers import Timers
@@ -54,9 +55,14 @@ from .traps import Pause
 from .wakeup import Wakeup
 
 if TYPE_CHECKING:
-    from ..abc import Clock, Excepthook, Instrument, Poller, ReadyQueue, ThreadJob
-    from .greenthread import AnyGreenThread
-    from .state import DescriptorTable, Greenlet, HeldEnding, Members, RunEnd
+    from contextvars import Context
+    from types import GeneratorType
+
+    from ..abc import Clock, Excepthook, Green, Instrument, Poller, ReadyQueue, ThreadJob, Trap
+    from .greenthread import AnyGreenThread, GreenThread
+    from .state import DescriptorTable, Greenlet, HeldEnding, Members, Observers, RunEnd
+
+T = TypeVar("T")
 
 # The longest wait asked of the poller, in seconds: epoll takes milliseconds in 31 bits.
 DAY = 86400.0
@@ -69,7 +75,7 @@ class Scheduler(Kernel):
 
     # What most runs never change is the class's: each attribute set costs every run.
     main: Optional[Greenlet] = None
-    instruments = None
+    instruments: Optional[Observers] = None
     aborting: Optional[Dict[Greenlet, bool]] = None
     ends: Optional[Deque[HeldEnding]] = None
     spawned: int = 0
@@ -113,12 +119,40 @@ class Scheduler(Kernel):
         for instrument in instruments:
             self.attach(instrument)
 
-    # The laws of other files as methods, for code that knows the kernel and not those files.
-    # As a method, `spawn` has a first parameter without a name, which pyright reports.
-    spawn = spawning.spawn  # pyright: ignore[reportAssignmentType]
-    finished = spawning.finished
-    attach = attach
-    detach = detach
+    # The laws of other files as methods, for code that knows the kernel and not those files.  Declared
+    # for checkers, and taken as they are at run time: a call more would cost every spawn.
+    if TYPE_CHECKING:
+
+        def spawn(
+            self,
+            fn: Callable[..., Green[T]],
+            args: Tuple[Any, ...],
+            kwargs: Dict[str, Any],
+            group: Optional[Members] = None,
+            delay: Optional[float] = None,
+            local: bool = False,
+            depth: int = 2,
+            verb: str = "spawn",
+        ) -> GreenThread[T]: ...
+
+        def finished(
+            self,
+            gen: GeneratorType[Trap, None, T],
+            context: Context,
+            value: Optional[T],
+            error: Optional[BaseException],
+            depth: int,
+        ) -> GreenThread[T]: ...
+
+        def attach(self, instrument: Instrument[Any]) -> None: ...
+
+        def detach(self, instrument: Instrument[Any]) -> None: ...
+
+    else:
+        spawn = spawning.spawn
+        finished = spawning.finished
+        attach = observing.attach
+        detach = observing.detach
 
     def everybody(self) -> List[AnyGreenThread]:
         # spawn makes no greenlets of another class.
@@ -294,5 +328,5 @@ class Scheduler(Kernel):
 STEPPERS.add(id(Scheduler.turns.__code__))  # left out of the tracebacks that users see
 
 # The same functions, under the types that users see.
-getcurrent = cast("Callable[[], AnyGreenThread]", running)
-get_scheduler = cast("Callable[[], Scheduler]", running_kernel)
+getcurrent: Callable[[], AnyGreenThread] = cast("Callable[[], AnyGreenThread]", running)
+get_scheduler: Callable[[], Scheduler] = cast("Callable[[], Scheduler]", running_kernel)

@@ -16,9 +16,9 @@ from .delivery import commit, due
 from .endings import drop
 from .greenthread import GreenThread
 from .group import Group
+from .holding import UNSTARTED, Unstarted
 from .instruments import Instruments, ObservedSteps
 from .state import HARD
-from .traps import UNSTARTED, Unstarted
 
 if TYPE_CHECKING:
     from .greenthread import AnyGreenThread

@@ -31,7 +31,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List, Optional
+from typing import TYPE_CHECKING
 
 from ..abc import Green, green
 from ..errors import SharedGenerator
@@ -40,7 +40,7 @@ from .state import NOBODY, Greenlet, Suspension
 from .throwing import throw_in
 
 if TYPE_CHECKING:
-    from .state import Members
+    pass
 
 
 def fault(trap: Suspension) -> BaseException:
@@ -153,49 +153,3 @@ def sleep(seconds: float = 0) -> Green[None]:
         if gt.scheduler.current is not gt or gt.fault is not None:
             del gt
             raise fault(trap)
-
-
-# ---- suspensions by the kernel ---------------------------------------------------------------------
-
-
-class Unstarted(Suspension):
-    """Waits for its first turn."""
-
-    __slots__ = ()
-    unstarted = True
-
-    def disarm(self) -> bool:
-        return True
-
-    def describe(self) -> str:
-        return "its first turn"
-
-
-UNSTARTED = Unstarted()  # one for all: it has no state
-
-
-class Held(Suspension):
-    """Waits until the greenthread's children are gone; put on it by the kernel, never armed.
-
-    Args:
-        trap: The suspension to arm after that; None if the greenthread has a fault to raise instead.
-    """
-
-    ending: bool = False  # it holds back the end of the greenthread
-
-    __slots__ = ("groups", "trap")
-
-    def __init__(self, groups: List[Members], trap: Optional[Suspension]) -> None:
-        self.groups: List[Members] = groups
-        self.trap: Optional[Suspension] = trap
-
-    def go_on(self) -> None:
-        """The groups have drained."""
-        raise NotImplementedError
-
-    def disarm(self) -> bool:
-        return False
-
-    def describe(self) -> str:
-        names = [gt.name for group in self.groups for gt in group.members]
-        return f"its children to end: {', '.join(names)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from _thread import RLock
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Deque, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Deque, List, Sequence, Tuple
 
 from .._compat import POLLIN, bell_pipe
 from .endings import report_call
@@ -28,7 +28,7 @@ class Wakeup(Entry):
 
     def __init__(self, scheduler: Kernel) -> None:
         self.fd: int = -1
-        self.waits = ()
+        self.waits: Sequence[Any] = ()
         self.scheduler: Kernel = scheduler
         self.calls: Deque[Call] = deque()
         # Reentrant: a signal handler may call in while its own thread holds it.

@@ -1,0 +1,53 @@
+"""The suspensions that the kernel makes: before the first step, and until children are gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, List, Optional
+
+from .state import Suspension
+
+if TYPE_CHECKING:
+    from .state import Members
+
+
+class Unstarted(Suspension):
+    """Waits for its first turn."""
+
+    __slots__ = ()
+    unstarted = True
+
+    def disarm(self) -> bool:
+        return True
+
+    def describe(self) -> str:
+        return "its first turn"
+
+
+UNSTARTED = Unstarted()  # one for all: it has no state
+
+
+class Held(Suspension):
+    """Waits until the greenthread's children are gone; put on it by the kernel, never armed.
+
+    Args:
+        trap: The suspension to arm after that; None if the greenthread has a fault to raise instead.
+    """
+
+    ending: bool = False  # it holds back the end of the greenthread
+
+    __slots__ = ("groups", "trap")
+
+    def __init__(self, groups: List[Members], trap: Optional[Suspension]) -> None:
+        self.groups: List[Members] = groups
+        self.trap: Optional[Suspension] = trap
+
+    def go_on(self) -> None:
+        """The groups have drained."""
+        raise NotImplementedError
+
+    def disarm(self) -> bool:
+        return False
+
+    def describe(self) -> str:
+        names = [gt.name for group in self.groups for gt in group.members]
+        return f"its children to end: {', '.join(names)}"
