@@ -5,11 +5,12 @@ from __future__ import annotations
 from io import UnsupportedOperation
 from typing import TYPE_CHECKING, Callable, Optional, Protocol, TypeVar
 
+from .._compat import IS_PYPY
 from ..abc import Green, green
 from ..kernel import AnyGreenThread, Direction, fail_wait
 from ._claims import closed_meanwhile, running
 from ._octets import WRITE_CHUNK, octets, size_of
-from ._raw import RawIOBase
+from ._raw import READ_CHUNK, RawIOBase
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -72,7 +73,15 @@ class SocketIO(RawIOBase):
 
     @green
     def readinto(self, buffer: Buffer, /) -> Green[int]:
-        return self._receive(self._sock.recv_into, buffer)
+        return self._fill(buffer) if IS_PYPY else self._receive(self._sock.recv_into, buffer)
+
+    @green
+    def _fill(self, buffer: Buffer) -> Green[int]:
+        """Read by ``recv``; PyPy's ``recv_into`` refuses a part of a memoryview that was cast."""
+        with octets(buffer) as view:
+            data = yield from self._receive(self._sock.recv, min(len(view), READ_CHUNK))
+            view[: len(data)] = data
+            return len(data)
 
     @green
     def _receive(self, call: Callable[[A], Green[T]], argument: A) -> Green[T]:
