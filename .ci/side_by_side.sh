@@ -40,7 +40,7 @@ begin() {
     local number=$1
     shift
     (
-        trap 'echo "$? $SECONDS" >"$logs/$number.status"' EXIT
+        trap 'echo "$? $SECONDS" >"$logs/$number.status"; times >"$logs/$number.cpu"' EXIT
         SECONDS=0
         "$@"
     ) >"$logs/$number.log" 2>&1 &
@@ -56,13 +56,15 @@ running() {
 
 # Show what has ended, up to the first that has not.
 show() {
-    local status seconds
+    local status seconds cpu
     while [ "$shown" -lt ${#jobs[@]} ] && ! kill -0 "${pids[shown]}" 2>/dev/null; do
         cat "$logs/$shown.log"
         [ -e "$logs/$shown.status" ] || echo "killed 0" >"$logs/$shown.status"
         read -r status seconds <"$logs/$shown.status"
         [ "$status" = 0 ] || printf '\nFAILED (%s): %s\n' "$status" "${jobs[shown]}" >&2
-        printf '%5d s  %s\n' "$seconds" "${jobs[shown]}" >>"$work/times"
+        # The second line of `times` is that of the children, "1m2.345s 0m6.789s".
+        cpu=$(awk -F '[ms ]+' 'NR == 2 { printf "%d", 60 * ($1 + $3) + $2 + $4 }' "$logs/$shown.cpu") || cpu=0
+        printf '%5d s, %5d s of processor time  %s\n' "$seconds" "$cpu" "${jobs[shown]}" >>"$work/times"
         shown=$((shown + 1))
     done
 }
