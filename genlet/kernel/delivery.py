@@ -376,7 +376,7 @@ def release(kernel: Kernel, gt: Greenlet) -> None:
         held.go_on()
         return
     gt.trap = None
-    trap = held.trap
+    trap = held.then
     if trap is None:
         if kernel.aborting is not None and gt in kernel.aborting:
             kernel.aborting[gt] = True

@@ -30,16 +30,16 @@ class Held(Suspension):
     """Waits until the greenthread's children are gone; put on it by the kernel, never armed.
 
     Args:
-        trap: The suspension to arm after that; None if the greenthread has a fault to raise instead.
+        then: The suspension to arm after that; None if the greenthread has a fault to raise instead.
     """
 
     ending: bool = False  # it holds back the end of the greenthread
 
-    __slots__ = ("groups", "trap")
+    __slots__ = ("groups", "then")
 
-    def __init__(self, groups: List[Members], trap: Optional[Suspension]) -> None:
+    def __init__(self, groups: List[Members], then: Optional[Suspension]) -> None:
         self.groups: List[Members] = groups
-        self.trap: Optional[Suspension] = trap
+        self.then: Optional[Suspension] = then
 
     def go_on(self) -> None:
         """The groups have drained."""
