@@ -144,15 +144,21 @@ class Scheduler(Kernel):
             depth: int,
         ) -> GreenThread[T]: ...
 
-        def attach(self, instrument: Instrument[Any]) -> None: ...
-
-        def detach(self, instrument: Instrument[Any]) -> None: ...
-
     else:
         spawn = spawning.spawn
         finished = spawning.finished
-        attach = observing.attach
-        detach = observing.detach
+
+    def attach(self, instrument: Instrument[Any]) -> None:
+        """Have *instrument* called from now on; at any time, in the kernel's thread."""
+        observing.attach(self, instrument)
+
+    def detach(self, instrument: Instrument[Any]) -> None:
+        """Call *instrument* no more.
+
+        Raises:
+            ValueError: It is not attached, or was dropped because it raised.
+        """
+        observing.detach(self, instrument)
 
     def everybody(self) -> List[AnyGreenThread]:
         # spawn makes no greenlets of another class.
