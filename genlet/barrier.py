@@ -1,4 +1,4 @@
-"""Barrier: a number of greenthreads wait until all of them are there."""
+"""Barriers: a number of greenthreads wait for each other."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ class Barrier:
         return (yield from arrival.get())
 
     def abort(self) -> None:
-        """Break the barrier: who waits, and who comes before a `reset`, gets BrokenBarrierError."""
+        """Break the barrier: waits, also those before a `reset`, raise BrokenBarrierError."""
         self._line.check_thread()
         self.broken = True
         self._turn_away()
 
     def reset(self) -> None:
-        """Make it as new; who waits gets BrokenBarrierError."""
+        """Make it as new; waiting greenthreads get BrokenBarrierError."""
         self._line.check_thread()
         self.broken = False
         self._turn_away()

@@ -1,4 +1,4 @@
-"""Channel: a sending and a receiving end, which tell each other when they are closed."""
+"""Channels: a sending and a receiving end, of which each notices when the other is closed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class ChannelStatistics(NamedTuple):
 class Pipe(Generic[T]):
     """What the ends of one channel share.
 
-    Invariants: who waits to receive finds nothing buffered, and who waits to send no room.
+    Invariants: while one waits to receive nothing is buffered; while one waits to send there is
+    no room.
     """
 
     __slots__ = ("buffer", "capacity", "receivers", "receiving", "senders", "sending")

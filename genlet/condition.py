@@ -1,4 +1,4 @@
-"""Condition: wait, with a lock given up meanwhile, until somebody says that things have changed."""
+"""Conditions: wait for a notification, with the lock released meanwhile."""
 
 # The lock is given up when the wait is armed, not before: an interruption that refuses the wait
 # leaves the lock where it was.  It is taken again however the wait ends, for the block around it is
@@ -7,8 +7,8 @@
 # the lock cannot be had in that time the exception leaves without it, and the lock is told to
 # overlook the releases that this greenthread still owes: they must not free what another holds.
 #
-# A notification is never lost: whoever was notified and is interrupted before it has the lock again
-# passes it on.  One that has the lock returns True, and is interrupted at its next suspension.
+# A notification is never lost: a notified greenthread that is interrupted before it has the lock
+# again passes it on.  One that has the lock returns True, and is interrupted at its next suspension.
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Condition:
         and releasing it does nothing.
 
         Args:
-            timeout: Seconds to wait for a notification, None for ever.
+            timeout: Seconds to wait for a notification, None waits forever.
 
         Returns:
             Whether it was notified: False if the time was up first.
@@ -138,7 +138,7 @@ class Condition:
 
         Args:
             predicate: A plain function, called with the lock held.
-            timeout: Seconds in all, None for ever.
+            timeout: Seconds in all, None waits forever.
 
         Returns:
             Whether *predicate* was true in the end.

@@ -1,4 +1,4 @@
-"""A pool whose greenthreads wait for each other's results: a graph of dependencies, run as it allows."""
+"""Pools of greenthreads that depend on each other's results: directed acyclic graphs."""
 
 # Who waits for which key
 # -----------------------
@@ -57,7 +57,7 @@ class Collision(Exception):
 
 
 class PropagateError(Exception):
-    """What stands in the place of a value whose greenthread failed.
+    """The value of a key whose greenthread failed.
 
     Attributes:
         key: Whose value it is not.
@@ -102,7 +102,7 @@ class DAGPool(Generic[K, V]):
         values = yield from pool.waitall()          # {"a": 1, "b": 2, "c": 3, "d": 4}
 
     Each greenthread has a key, and what it returns is the value of that key.  If it fails, the value
-    is a `PropagateError`, which is raised in whoever asks for the value.
+    is a `PropagateError`, which is raised where the value is asked for.
 
     Args:
         preload: Values to begin with: a mapping, or (key, value) pairs.
@@ -110,7 +110,7 @@ class DAGPool(Generic[K, V]):
     Source:
         eventlet ``dagpool.DAGPool``.  Differs: ``pool[key]`` is ``yield from pool.get(key)``, and its
         ``get`` is `poll`; a source goes on after it has raised; a greenthread ended by anything but
-        `kill` leaves an error behind, where its dependents would wait for ever.
+        `kill` leaves an error behind, where its dependents would wait forever.
     """
 
     def __init__(self, preload: Union[Mapping[K, V], Iterable[Tuple[K, V]]] = ()) -> None:
@@ -156,7 +156,7 @@ class DAGPool(Generic[K, V]):
     def wait_each(self, keys: Optional[Iterable[K]] = None) -> Results[K, V]:
         """Return a source of (key, value) for *keys*, each as soon as it is there.
 
-        Its ``next()`` raises the PropagateError in the place of a value that is one, and goes on
+        Its ``next()`` raises a value that is a PropagateError, and goes on
         with the others when it is called again.
 
         Args:
@@ -433,7 +433,7 @@ class Results(Generic[K, R]):
         self._wake_takers()
 
     def _wake_takers(self, _wait: Optional[Wait[None]] = None) -> None:
-        """Wake whoever waits if there is anything to take, or nothing to wait for."""
+        """Wake the waiting greenthreads if there is anything to take, or nothing to wait for."""
         if self._arrived or not self.pending:
             self._waiters.wake_all(None)
 

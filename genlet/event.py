@@ -1,4 +1,4 @@
-"""Event: a value, or an error, that is sent once to everybody who waits for it."""
+"""Events: a value, or an error, that is sent once to all that wait for it."""
 
 # The objects of this room
 # ------------------------
@@ -98,7 +98,7 @@ class Event(Generic[T]):
     @overload
     def send(self, result: Optional[T], exc: ExceptionLike) -> None: ...
     def send(self, result: Optional[T] = None, exc: Optional[ExceptionLike] = None) -> None:
-        """Give *result* to everybody who waits, and to those who come later.
+        """Give *result* to all that wait, and to those that come later.
 
         A plain call; the waiters run in the next turn, with what was sent here even if the event
         was reset meanwhile.
@@ -116,7 +116,7 @@ class Event(Generic[T]):
         self._line.wake_all(sent)
 
     def send_exception(self, exc: ExceptionLike) -> None:
-        """Have everybody who waits, and those who come later, raise *exc*.
+        """Have all that wait, and those that come later, raise *exc*.
 
         Source:
             eventlet ``Event.send_exception``, which also takes the three parts of ``exc_info()``.

@@ -1,4 +1,4 @@
-"""Pools of greenthreads: how much goes on at a time, and results in the order of the jobs."""
+"""Pools of greenthreads, with a limit and with results in the order of the jobs."""
 
 # Slots
 # -----
@@ -104,7 +104,7 @@ class GreenPool:
         contextvars are the caller's then, and so is an interruption that was meant for the caller.
 
         Returns:
-            The greenthread.  The pool owns it: its error is for whoever waits for it, and is not
+            The greenthread.  The pool owns it: its error is for those that wait for it, and is not
             reported.
 
         Raises:
@@ -152,7 +152,7 @@ class GreenPool:
         """Start ``fn(*args, **kwargs)`` if there is room; a plain call.
 
         Raises:
-            WouldBlock: The pool is full, whoever asks.
+            WouldBlock: The pool is full.
             TypeError: *fn* is not a green function.
         """
         slots = self._slots_here()
@@ -284,7 +284,7 @@ def _as_tuple(*args: A) -> Green[Tuple[A, ...]]:
 
 
 class _Slots:
-    """What a pool is in one run: who has a slot, and who waits for one.
+    """A pool in one run: the greenthreads that have a slot, and those that wait for one.
 
     Attributes:
         taken: Slots that are not free: of the running, and of spawners about to go on.

@@ -26,7 +26,7 @@ def get_hub() -> Scheduler:
 
 
 def notify_close(fd: Union[int, HasFileno]) -> None:
-    """Say that *fd* is about to be closed: whoever waits on it gets ClosedResource at once.
+    """Say that *fd* is about to be closed: its waits raise ClosedResource at once.
 
     Source:
         eventlet ``hubs.notify_close``, which wakes nobody.
@@ -35,7 +35,7 @@ def notify_close(fd: Union[int, HasFileno]) -> None:
 
 
 def notify_opened(fd: Union[int, HasFileno]) -> None:
-    """Say that the system just handed out *fd*: whoever waits on that number waits in vain.
+    """Say that the system just handed out *fd*: its waits are for a file that is gone.
 
     Source:
         eventlet ``hubs.notify_opened``.

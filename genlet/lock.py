@@ -1,4 +1,4 @@
-"""Locks: one at a time, and it is known who."""
+"""Mutual-exclusion locks that record their owner."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Lock(Semaphore):
         self._overlooked: Dict[Greenlet, int] = {}  # releases that are to do nothing
 
     def release(self) -> None:
-        """Give the lock to the first who waits, or unlock it.
+        """Give the lock to the first waiting greenthread, or unlock it.
 
         Raises:
             RuntimeError: It is not locked.
@@ -101,7 +101,7 @@ class RLock(Lock):
         return 0 if self.counter else 1 + self._again
 
     def release(self) -> None:
-        """Undo one acquire; the last one gives the lock to the first who waits, or unlocks it.
+        """Undo one acquire; the last one gives the lock to the first in line, or unlocks it.
 
         Raises:
             RuntimeError: The running greenthread does not own it.

@@ -1,4 +1,4 @@
-"""A pool of things that are costly to make, or that there may be only so many of."""
+"""Pools of objects that are costly to make, or limited in number."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Pool(Generic[T]):
         self.current_size: int = 0
         self.free_items: Deque[T] = deque()
         self._create: Optional[Callable[[], Union[T, Green[T]]]] = create
-        # END in the place of an item hands over the right to make one.
+        # END instead of an item hands over the right to make one.
         self._getters: Waiters[Union[T, End]] = Waiters()
         for _ in range(min_size):
             item = self.create()

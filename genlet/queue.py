@@ -1,6 +1,6 @@
-"""Queues between greenthreads: first in, first out, or last in, or smallest first."""
+"""Queues between greenthreads: FIFO, LIFO and by priority."""
 
-# Invariants: who waits to get finds nothing stored, and who waits to put finds no room.  A getter is
+# Invariants: while one waits to get nothing is stored; while one waits to put there is no room.  A getter is
 # woken with its item and a putter with its item stored or handed over, so neither is woken in vain,
 # and an interruption that comes before they run takes nothing back.
 
@@ -105,7 +105,7 @@ class LightQueue(Generic[T]):
 
         Args:
             block: False puts at once or raises Full.
-            timeout: Seconds to wait for room, None for ever.
+            timeout: Seconds to wait for room, None forever.
 
         Raises:
             Full: There was no room in time; the item was not put.
@@ -163,7 +163,7 @@ class LightQueue(Generic[T]):
 
         Args:
             block: False takes one that is there or raises Empty.
-            timeout: Seconds to wait for one, None for ever.
+            timeout: Seconds to wait for one, None forever.
 
         Raises:
             Empty: There was no item in time.
@@ -235,7 +235,7 @@ class LightQueue(Generic[T]):
         return len(self._putters)
 
     def resize(self, size: Optional[int]) -> None:
-        """Change the size.  More room lets in who waits for it; less drops nothing."""
+        """Change the size.  More room lets in waiting putters; less drops nothing."""
         self._putters.check_thread()
         self.maxsize = None if size is None or size < 0 else size
         self._admit(self.maxsize)

@@ -1,4 +1,4 @@
-"""Semaphores: so many at a time, first come, first served."""
+"""Counting semaphores with FIFO wake-up."""
 
 # Invariant: a permit is free only while nobody waits for one.  `release` hands it to the first in
 # the line, so nobody who comes later, with a timeout or without, gets past those who wait.
@@ -107,7 +107,7 @@ class Semaphore:
 
         Args:
             blocking: False takes one that is free or gives up; it never waits.
-            timeout: Seconds to wait for one; None and -1 for ever.
+            timeout: Seconds to wait for one; None and -1 forever.
 
         Returns:
             Whether it has one now.
@@ -140,7 +140,7 @@ class Semaphore:
         return Held(self)
 
     def release(self) -> None:
-        """Give a permit to the first who waits, or back.
+        """Give a permit to the first waiting greenthread, or back.
 
         Raises:
             WrongThread: Who waits belongs to another thread's kernel.
@@ -200,7 +200,7 @@ class BoundedSemaphore(Semaphore):
         self.original_counter: int = self.counter
 
     def release(self) -> None:
-        """Give a permit to the first who waits, or back.
+        """Give a permit to the first waiting greenthread, or back.
 
         Raises:
             ValueError: All permits are back already.
@@ -246,7 +246,7 @@ class CappedSemaphore:
 
     @green
     def acquire(self, blocking: bool = True, timeout: Optional[float] = None) -> Green[bool]:
-        """Take a permit, and let in the first who waits to release one; as `Semaphore.acquire`."""
+        """Take a permit, and let in the first waiting release; as `Semaphore.acquire`."""
         if timeout is not None:
             timeout = checked_timeout(blocking, timeout)
         if self._take():
@@ -258,11 +258,11 @@ class CappedSemaphore:
 
     @green
     def release(self, blocking: bool = True, timeout: Optional[float] = None) -> Green[bool]:
-        """Give a permit to the first who waits, or back, waiting until there is room for it.
+        """Give a permit to the first waiting greenthread, or back, waiting until there is room for it.
 
         Args:
             blocking: False gives up where it would have to wait.
-            timeout: Seconds to wait for room; None and -1 for ever.
+            timeout: Seconds to wait for room; None and -1 forever.
 
         Returns:
             Whether it is rid of the permit.
@@ -325,7 +325,7 @@ class CappedSemaphore:
             f" {len(self._acquirers)} waiting to acquire, {len(self._releasers)} to release>"
         )
 
-    # Invariants: who waits to acquire finds no permit free, and who waits to release no room.  So a
+    # Invariants: while one waits to acquire no permit is free; while one waits to release there is no room.  So a
     # releaser that is let in takes the room that an acquirer has just made.
 
     def _take(self) -> bool:

@@ -1,4 +1,4 @@
-"""Functions that block, run on threads of the operating system while green code waits for them."""
+"""Blocking functions, run on threads while green code waits for them."""
 
 # Theory of operation
 # -------------------
@@ -82,7 +82,7 @@ JOIN_TIMEOUT = 1.0  # seconds that killall waits for idle threads to end
 
 
 class Job(Wait[None], Generic[T]):
-    """One call of a plain function: the wait of whoever asked, and the work of whoever makes it.
+    """One call of a plain function: the wait of the greenthread, and the work of the thread.
 
     Args:
         wrap: Called on the worker with the result, to make of it what is returned.
@@ -145,7 +145,7 @@ class Job(Wait[None], Generic[T]):
                 f"{pool!r} has no threads, so {self._name} blocks all green code: call"
                 " set_num_threads(), or raise GENLET_THREADPOOL_SIZE",
                 RuntimeWarning,
-                stacklevel=2,  # whoever drives this
+                stacklevel=2,  # the driver of this generator
             )
             self.call()
             return self.taken()
@@ -181,7 +181,7 @@ class Job(Wait[None], Generic[T]):
             try:
                 door.call_soon(self.wake, None)
             except RuntimeError:
-                pass  # whoever asked has gone meanwhile: a late result is dropped
+                pass  # the greenthread has gone meanwhile: a late result is dropped
 
     def call(self) -> None:
         """Make the call, and keep what became of it."""
@@ -427,7 +427,7 @@ class ThreadPool:
     # ---- for jobs and workers ----
 
     def _submit(self, job: AnyJob) -> None:
-        """Have *job* run by an idle worker, a new one, or whoever is free first."""
+        """Have *job* run by an idle worker, a new one, or the first that becomes free."""
         with self._lock:
             if self._idle:
                 worker = self._idle.pop()
