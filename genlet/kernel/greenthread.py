@@ -94,9 +94,7 @@ class GreenThread(Greenlet, Generic[T]):
         try:
             self.heard = True
             if self.ended_as_told and isinstance(error, Cancelled):
-                told = fresh(GreenletExit) if error.reason is None else GreenletExit(error.reason)
-                told.__dict__["origin"] = error
-                raise told
+                raise _told(error)
             raise error.with_traceback(self.traceback)
         finally:
             del self, error  # else the frame, the traceback and the error would hold each other
@@ -241,6 +239,16 @@ class Joining(Wait[None]):
     def describe(self) -> str:
         gt: AnyGreenThread = self._subject
         return f"the end of {gt.name}"
+
+
+def _told(error: Cancelled) -> BaseException:
+    """Return what waiting raises for one that *error* ended as it was told.
+
+    A function of its own: a variable of `result` would be a cycle with the traceback.
+    """
+    told = fresh(GreenletExit) if error.reason is None else GreenletExit(error.reason)
+    told.__dict__["origin"] = error
+    return told
 
 
 def _look(joining: Wait[None]) -> None:

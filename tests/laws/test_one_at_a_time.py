@@ -66,7 +66,8 @@ def write_file(content: bytes) -> Verb:
 
 
 def flagged(content: bytes) -> Verb:
-    return lambda sock: sock.sendall(content, real.MSG_NOSIGNAL)
+    # PyPy lacks some of the names; without a flag it is a `sendall` like the other.
+    return lambda sock: sock.sendall(content, getattr(real, "MSG_NOSIGNAL", 0))
 
 
 RECEIVING: Dict[str, Verb] = {
