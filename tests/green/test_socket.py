@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import gc
 import os
-import select
 import socket as real
 import struct
 import sys
 import threading
+import time
 import warnings
 import weakref
 from contextlib import contextmanager
@@ -66,14 +66,15 @@ def fill(sock: socket) -> None:
     """
     before = sock.gettimeout()
     sock.settimeout(0)
-    patience = 0.05 if sock.family == real.AF_INET else 0
-    room = True
-    while room:
+    sent = 1
+    while sent:
+        sent = 0
         try:
             while True:
-                now(sock.send(bytes(65536)))
+                sent += now(sock.send(bytes(65536)))
         except BlockingIOError:
-            room = bool(select.select([], [sock.fileno()], [], patience)[1])
+            if sent and sock.family == real.AF_INET:
+                time.sleep(0.05)
     sock.settimeout(before)
 
 
