@@ -1,4 +1,4 @@
-"""Who waits costs nothing: no kind of wait polls or spins, on any hub."""
+"""A wait costs nothing: no kind of wait polls or spins, on any hub."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from tests.green.certificates import certificates
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
 
-TOGETHER = 0.3  # seconds of each wait
-ALONE = 0.12
-MOST = 0.1  # seconds of processor time meanwhile, where spinning would use all of them
+# Seconds of each wait.  Spinning would use all of them, and half is allowed.  A run that is not warm, or
+# an interpreter that compiles, can use half of the first, so that the last decides.
+BOUNDS = (0.12, 1.0)
 
 
 class Begin:
@@ -388,7 +388,7 @@ def slow_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def slow(host: Any, port: Any, family: int, type: int, proto: int, flags: int) -> Any:
         if not flags & plain.AI_NUMERICHOST:
-            time.sleep(TOGETHER)
+            time.sleep(BOUNDS[-1])
             host = "127.0.0.1"
         return real(host, port, family, type, proto, flags)
 
@@ -399,16 +399,26 @@ def slow_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     tpool.killall()
 
 
+def uses(*names: str) -> str:
+    """Return what these waits use if it is too much, else nothing."""
+    for bound in BOUNDS:
+        spent = used(bound, *names)
+        if spent < bound / 2:
+            return ""
+    return f"{spent:.3f} s of processor time in {bound} s"
+
+
 @pytest.mark.parametrize("hub", available_hubs())
 def test_waits_of_every_kind_together_use_next_to_no_processor_time(hub: str) -> None:
     """However many wait, for whatever: the processor is idle meanwhile."""
     genlet.use_hub(hub)
     try:
-        spent = used(TOGETHER, *KINDS)
-        if spent >= MOST:  # say whose fault it is
-            each = {name: used(ALONE, name) for name in KINDS}
-            guilty = {name: seconds for name, seconds in each.items() if seconds >= MOST / 4}
-            pytest.fail(f"waiting used {spent} s of processor time; alone: {guilty}")
+        spent = uses(*KINDS)
+        if spent:  # say whose fault it is
+            each = {name: uses(name) for name in KINDS}
+            pytest.fail(
+                f"waiting used {spent}; alone: { {name: more for name, more in each.items() if more} }"
+            )
     finally:
         genlet.use_hub(None)
 
@@ -416,4 +426,4 @@ def test_waits_of_every_kind_together_use_next_to_no_processor_time(hub: str) ->
 @pytest.mark.parametrize("name", KINDS)
 def test_a_wait_alone_uses_next_to_no_processor_time(name: str) -> None:
     """No other wait hides that one spins until its own comes."""
-    assert used(ALONE, name) < ALONE / 2
+    assert not uses(name)
