@@ -401,11 +401,13 @@ def slow_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def uses(*names: str) -> str:
     """Return what these waits use if it is too much, else nothing."""
+    said = ""
     for bound in BOUNDS:
         spent = used(bound, *names)
         if spent < bound / 2:
             return ""
-    return f"{spent:.3f} s of processor time in {bound} s"
+        said = f"{spent:.3f} s of processor time in {bound} s"
+    return said
 
 
 @pytest.mark.parametrize("hub", available_hubs())
