@@ -18,7 +18,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Callable, Iterable, List, Optional, Union, cast
 
 from ..errors import WrongThread
-from .cancelled import Cancelled, Delivery, ExceptionLike, GreenletExit, fresh, note
+from .cancelled import Cancelled, ExceptionLike, GreenletExit, bare, fresh, note, note_kill
 from .current import here
 from .holding import Held
 from .report import print_call_error
@@ -71,7 +71,7 @@ def commit(gt: Greenlet, found: Found) -> BaseException:
             gt.interrupts.remove(found)
         found.taken()
         exc = fresh(found.exc)
-        note(exc, Delivery(gt, found.since, found.final))
+        note(exc, (gt, found.since, found.final))
         return exc
     if found.state == SOFT:
         if gt.told is None:
@@ -80,7 +80,7 @@ def commit(gt: Greenlet, found: Found) -> BaseException:
     # The end of the run cancels the root scope, and that is a kill for those it meets.
     kind = GreenletExit if found is gt.scheduler.root.scope else Cancelled
     cancelled = kind(found.reason, scope=found, origin=found.origin)
-    note(cancelled, Delivery(gt, found.sequence, True))
+    note(cancelled, (gt, found.sequence, True))
     return cancelled
 
 
@@ -183,9 +183,11 @@ def interrupt_parked(gt: Greenlet, exc: ExceptionLike) -> bool:
         scope = scope.parent
     if not trap.disarm():
         return False
-    raised = fresh(exc)
-    note(raised, Delivery(gt, 0, True))
-    gt.fault = raised
+    if exc is GreenletExit:
+        gt.fault = gt.killed_by = bare(GreenletExit)
+    else:
+        gt.fault = raised = fresh(exc)
+        note(raised, (gt, 0, True))
     gt.attention = True
     gt.trap = None
     scheduler.append(gt)
@@ -297,6 +299,8 @@ def attend(kernel: Kernel, gt: Greenlet, trap: Suspension) -> Optional[Suspensio
     Returns:
         The trap to arm; None if there is none, because the greenthread is held or queued.
     """
+    if gt.killed_by is not None:
+        note_kill(gt)
     refused = False
     while True:
         if gt.fault is not None:

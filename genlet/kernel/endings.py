@@ -47,22 +47,30 @@ def end(kernel: Kernel, gt: Greenlet, value: object, error: Optional[BaseExcepti
             trap.disarm()
             gen.close()
     gt.gen = None
+    killed_by, gt.killed_by = gt.killed_by, None
     gt.value = value
     gt.parent = None
     gt.scope = None
     if error is not None:
         gt.error = error
         gt.heard = False
-        gt.ended_as_told = is_final(error, gt)
         # The traceback is kept: every waiter raises the error with this one.
-        error.__traceback__ = gt.traceback = without_kernel(error.__traceback__)
+        traceback = error.__traceback__
+        while traceback is not None and id(traceback.tb_frame.f_code) in STEPPERS:
+            traceback = traceback.tb_next
+        error.__traceback__ = gt.traceback = traceback
+        gt.ended_as_told = error is killed_by or is_final(error, gt)
         if not (gt.ended_as_told and isinstance(error, Cancelled)):
             _report(kernel, gt, error)
     if gt.waiters is not None or gt.links is not None:
         settle(gt)
     if kernel.instruments is not None:
         kernel.instruments.tell("finished", gt)
-    gt.group.ended(gt)
+    group = gt.group
+    if group is kernel.root:  # its law of the last member, inlined: there is no owner
+        del group.members[gt]
+    else:
+        group.ended(gt)
     if gt is kernel.main:
         for what in gt.interrupts or ():
             if isinstance(what.exc, type) and issubclass(what.exc, KeyboardInterrupt):
@@ -236,6 +244,7 @@ class Closing:
         for gt in reversed(survivors):
             gen = cast("GeneratorType[Any, Any, Any]", gt.gen)
             gt.gen = None
+            gt.killed_by = None
             gt.error = GeneratorExit()
             gt.traceback = None
             gt.ended_as_told = True

@@ -18,7 +18,7 @@ from typing import (
 
 from ..abc import Green, green
 from . import report
-from .cancelled import Cancelled, ExceptionLike, GreenletExit, check_exception, fresh
+from .cancelled import Cancelled, ExceptionLike, GreenletExit, bare, check_exception
 from .delivery import interrupt, interrupt_parked, pend, poke
 from .endings import observed
 from .scope import condemn
@@ -73,9 +73,14 @@ class GreenThread(Greenlet, Generic[T]):
             if self.waiters is None:
                 self.waiters: Optional[Any] = Waiters()
             yield from Joining(self, "the end", self.waiters, ask=_look).get()
-        if self.error is None:
+        error = self.error
+        if error is None:
             return self.value
+        if self.ended_as_told and isinstance(error, Cancelled):
+            self.heard = True
+            raise _told(error)
         try:
+            del error
             return self.result()
         finally:
             del self  # see result()
@@ -246,7 +251,7 @@ def _told(error: Cancelled) -> BaseException:
 
     A function of its own: a variable of `result` would be a cycle with the traceback.
     """
-    told = fresh(GreenletExit) if error.reason is None else GreenletExit(error.reason)
+    told = bare(GreenletExit) if error.reason is None else GreenletExit(error.reason)
     told.__dict__["origin"] = error
     return told
 

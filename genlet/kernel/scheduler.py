@@ -219,6 +219,7 @@ class Scheduler(Kernel):
                         and gt.waiters is None
                         and gt.links is None
                         and gt.groups is None
+                        and gt.killed_by is None
                         and gt is not self.main
                         and self.instruments is None
                     ):  # `end` of one that nothing is linked to, inlined

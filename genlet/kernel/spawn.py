@@ -158,7 +158,9 @@ def make(
     gt.number = scheduler.spawned = scheduler.spawned + 1
     gt._title = gen.__qualname__
     gt.attention = False
-    gt.fault = gt.error = gt.groups = gt.interrupts = gt.told = gt.links = gt.waiters = None
+    gt.fault = gt.error = gt.groups = gt.interrupts = gt.told = gt.links = gt.waiters = (
+        gt.killed_by
+    ) = None
     gt._name = None
     # The spawner's code and place, not its variables.  The line is looked up on demand: finding it
     # costs more than all the rest.

@@ -13,6 +13,7 @@
 #                          delivery.attend alone
 # scope                    CancelScope (on entering and leaving), scope.condemn, spawn, endings
 # interrupts               delivery; Timeout.cancel takes its own back
+# killed_by                delivery; cleared by note_kill and endings
 # told                     delivery, spawn; CancelScope on leaving
 # groups                   Group.open and leave, delivery (of groups that have drained)
 # links, waiters           GreenThread.link, unlink and wait; endings
@@ -132,6 +133,7 @@ class Greenlet:
     groups: Optional[List[Members]]
     interrupts: Optional[List[Interrupt]]
     told: Optional[List[Scope]]  # scopes in their grace that have interrupted it
+    killed_by: Optional[BaseException]  # the exception of a kill, until its next suspension
     links: Optional[Deque[Link]]
     waiters: Optional[Any]  # the line of those that wait for its end
     _title: str
@@ -150,6 +152,7 @@ class Greenlet:
         "groups",
         "heard",
         "interrupts",
+        "killed_by",
         "links",
         "number",
         "parent",
