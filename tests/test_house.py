@@ -67,7 +67,7 @@ SUSPENSION = {
 MAY_YIELD = {
     f"genlet.kernel.{name}" for name in ("traps", "waits", "fdwait", "descriptor", "scheduler")
 }
-INLINED: Dict[str, Dict[str, int]] = {"genlet.green._socket": {"recv": 1}}
+INLINED: Dict[str, Dict[str, int]] = {"genlet.green._socket": {"recv": 1, "recvfrom": 1}}
 
 Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]
 

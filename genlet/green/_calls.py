@@ -17,15 +17,14 @@ from typing import (
     Optional,
     Tuple,
     TypeVar,
-    overload,
 )
 
-from ..abc import Green, Op, green
+from ..abc import Green, green
 from ..kernel import NOBODY, Direction
 from . import dns
 from ._addresses import Address
 from ._endpoint import Endpoint
-from ._waiting import BURST, deadline_of, wait_for
+from ._waiting import BURST, FIRST_PAUSE, back_off, deadline_of, wait_for
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer, Self
@@ -39,6 +38,7 @@ Ancillary = Tuple[int, int, bytes]
 
 # This flag makes a call that would block fail, even if the socket has no timeout.
 DONTWAIT: int = getattr(real, "MSG_DONTWAIT", 0)
+AF_UNIX: Optional[int] = getattr(real, "AF_UNIX", None)
 
 
 class Calls(Endpoint):
@@ -87,15 +87,6 @@ class Calls(Endpoint):
         return self._child(sock), address
 
     # ---- receiving ----
-
-    @green
-    def recvfrom(self, bufsize: int, flags: int = 0) -> Green[Tuple[bytes, Address]]:
-        """Receive a datagram, and return it with its sender's address.
-
-        Source:
-            ``socket.recvfrom``.
-        """
-        return self._when(self._reader, flags, self._sock.recvfrom, (bufsize, flags))
 
     @green
     def recvfrom_into(
@@ -148,34 +139,62 @@ class Calls(Endpoint):
         """
         return self._when(self._writer, flags, self._send, (data, flags))
 
-    @overload
-    def sendto(self, data: Buffer, address: Address, /) -> Op[int]: ...
-    @overload
-    def sendto(self, data: Buffer, flags: int, address: Address, /) -> Op[int]: ...
-    @green
-    def sendto(self, data: Buffer, *flags_and_address: Any) -> Green[int]:
-        """Send a datagram: ``sendto(data, address)`` or ``sendto(data, flags, address)``.
-
-        A host given by name is looked up first, within the socket's timeout.
-
-        Source:
-            ``socket.sendto``.
-        """
-        args = flags_and_address
-        if args and dns.needs_lookup(args[-1]):
-            return self._send_to_name(data, args)
-        return self._send_datagram(data, args)
-
-    @green
-    def _send_to_name(self, data: Buffer, args: Tuple[Any, ...]) -> Green[int]:
-        deadline = deadline_of(self._timeout)
-        address = yield from dns.numeric_address(args[-1], self._sock.family, deadline)
-        return (yield from self._send_datagram(data, (*args[:-1], address)))
-
     @green
     def _send_datagram(self, data: Buffer, args: Tuple[Any, ...]) -> Green[int]:
+        """Send *data*; *args* are the flags, if any, and the address."""
+        deadline = None
+        address: Address = args[-1]
+        if dns.needs_lookup(address):
+            deadline = deadline_of(self._timeout)
+            address = yield from dns.numeric_address(address, self._sock.family, deadline)
+            args = (*args[:-1], address)
+        elif is_constant(address):
+            self._numeric = address
         flags = args[0] if len(args) == 2 else 0
-        return self._when(self._writer, flags, self._sock.sendto, (data, *args))
+        message = (data, *args)
+        return (yield from self._when_there_is_room(flags, self._sock.sendto, message, deadline))
+
+    @green
+    def _when_there_is_room(
+        self,
+        flags: int,
+        call: Callable[..., int],
+        args: Tuple[Any, ...],
+        deadline: Optional[float],
+    ) -> Green[int]:
+        """Send a message as soon as there is room for it: `_when` for calls with an address.
+
+        Of a socket that sends to many, the system reports that it has room itself, and not that the
+        receiver has.  So after a report that proved wrong, the tries have pauses in between.  On Unix
+        sockets each try is followed by such a report.
+        """
+        writer = self._writer
+        if writer.gt is not NOBODY:
+            writer.claim()
+        timeout = self._timeout
+        if timeout == 0:
+            return call(*args)
+        pause = FIRST_PAUSE
+        reported = self._sock.family == AF_UNIX
+        while True:
+            if self._credit <= 0:
+                self._credit = BURST
+                yield from writer.let_others_run()
+            try:
+                sent = call(*args)
+            except BlockingIOError:
+                if flags & DONTWAIT and timeout is None:
+                    raise
+                writer.ready = False
+            else:
+                self._credit -= 1
+                return sent
+            self._credit = BURST
+            if reported:
+                pause, deadline = yield from back_off(writer, pause, timeout, deadline)
+            else:
+                deadline = yield from wait_for(writer, timeout, deadline)
+                reported = True
 
     if sys.platform != "win32":
 
@@ -195,12 +214,16 @@ class Calls(Endpoint):
             Source:
                 ``socket.sendmsg``.
             """
-            if dns.needs_lookup(address):
+            deadline = None
+            if address is not None and address != self._numeric and dns.needs_lookup(address):
                 deadline = deadline_of(self._timeout)
                 address = yield from dns.numeric_address(address, self._sock.family, deadline)
             # Lists, because the call may be tried more than once.
             message = (list(buffers), list(ancdata), flags, address)
-            return (yield from self._when(self._writer, flags, self._sock.sendmsg, message))
+            call = self._sock.sendmsg
+            if address is None:
+                return (yield from self._when(self._writer, flags, call, message))
+            return (yield from self._when_there_is_room(flags, call, message, deadline))
 
     if sys.platform == "linux" and hasattr(real.socket, "sendmsg_afalg"):
 
@@ -209,3 +232,10 @@ class Calls(Endpoint):
             """Source: ``socket.sendmsg_afalg``."""
             call = partial(self._sock.sendmsg_afalg, *args, **kwargs)
             return self._when(self._writer, 0, call, ())
+
+
+def is_constant(address: Address) -> bool:
+    """Whether *address* stays equal to what it is now."""
+    if address.__class__ is tuple:
+        return all(part.__class__ in (str, bytes, int) for part in address)
+    return address.__class__ in (str, bytes)

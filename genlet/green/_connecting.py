@@ -8,11 +8,10 @@ import socket as real
 from typing import Optional
 
 from ..abc import Green, green
-from ..kernel import get_scheduler, sleep
 from . import dns
 from ._addresses import Address
 from ._calls import Calls
-from ._waiting import deadline_of, timed_out, wait_for
+from ._waiting import FIRST_PAUSE, back_off, deadline_of, wait_for
 
 __all__ = ["Connecting"]
 
@@ -22,9 +21,6 @@ IN_PROGRESS = (
     errno.EINTR,
     getattr(errno, "WSAEWOULDBLOCK", -1),
 )
-
-FIRST_PAUSE = 0.001  # seconds, doubled; for a Unix listener whose backlog is full
-LONGEST_PAUSE = 0.05
 
 
 class Connecting(Calls):
@@ -91,13 +87,9 @@ class Connecting(Calls):
     def _connect_when_there_is_room(
         self, address: Address, deadline: Optional[float]
     ) -> Green[int]:
-        clock = get_scheduler().clock
         pause = FIRST_PAUSE
         error = errno.EAGAIN
         while error == errno.EAGAIN:
-            if deadline is not None and clock() >= deadline:
-                raise timed_out()
-            yield from sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause, deadline = yield from back_off(self._writer, pause, self._timeout, deadline)
             error = self._sock.connect_ex(address)
         return error

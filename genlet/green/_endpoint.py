@@ -51,6 +51,7 @@ class Endpoint:
         "_credit",
         "_descriptor",
         "_io_refs",
+        "_numeric",
         "_reader",
         "_recv",
         "_send",
@@ -81,6 +82,8 @@ class Endpoint:
         self._writer: Direction = self._descriptor.writer
         self._io_refs: int = 0  # open files that `makefile` has made
         self._closed: bool = False
+        # The last address that needed no look-up: most sends go where the last one came from or went.
+        self._numeric: Address = None
 
     def _child(self, sock: real.socket) -> Self:
         """Return a socket of the same class on *sock*."""

@@ -15,10 +15,11 @@
 from __future__ import annotations
 
 import socket as real
-from typing import TYPE_CHECKING, Optional, Union, cast, overload
+from typing import TYPE_CHECKING, Any, Optional, Tuple, Union, cast, overload
 
-from ..abc import Green, green
+from ..abc import Green, Op, green
 from ..kernel import NOBODY, fault
+from ._addresses import Address
 from ._calls import DONTWAIT
 from ._connecting import Connecting
 from ._endpoint import real_socket
@@ -158,6 +159,76 @@ class socket(Connecting, SendFile):
                     return count
             self._credit = BURST
             deadline = yield from wait_for(reader, timeout, deadline)
+
+    @green
+    def recvfrom(self, bufsize: int, flags: int = 0) -> Green[Tuple[bytes, Address]]:
+        """Receive a datagram, and return it with its sender's address.
+
+        Source:
+            ``socket.recvfrom``.
+        """
+        timeout = self._timeout
+        if timeout == 0:
+            return self._sock.recvfrom(bufsize, flags)
+        reader = self._reader
+        if reader.gt is not NOBODY:
+            reader.claim()
+        deadline: Optional[float] = None
+        while True:
+            # Tried whatever is known: a datagram that was read says nothing about the next one.
+            if self._credit <= 0:
+                self._credit = BURST
+                yield from reader.let_others_run()
+            try:
+                result = self._sock.recvfrom(bufsize, flags)
+            except BlockingIOError:
+                if flags & DONTWAIT and timeout is None:
+                    raise
+                reader.ready = False
+            else:
+                self._credit -= 1
+                self._numeric = result[1]
+                return result
+            self._credit = BURST
+            if timeout is not None or reader.gt is not NOBODY:
+                deadline = yield from wait_for(reader, timeout, deadline)
+                continue
+            yield reader  # as in `recv`
+            gt = reader.gt
+            if gt.scheduler.current is not gt or gt.fault is not None:
+                del gt
+                raise fault(reader)
+            reader.gt = NOBODY
+
+    @overload
+    def sendto(self, data: Buffer, address: Address, /) -> Op[int]: ...
+    @overload
+    def sendto(self, data: Buffer, flags: int, address: Address, /) -> Op[int]: ...
+    @green
+    def sendto(self, data: Buffer, address: Any, *rest: Any) -> Green[int]:
+        """Send a datagram: ``sendto(data, address)`` or ``sendto(data, flags, address)``.
+
+        A host given by name is looked up first, within the socket's timeout.
+
+        Source:
+            ``socket.sendto``.
+        """
+        known = self._numeric
+        if (
+            (address is known or address == known)
+            and not rest
+            and self._credit > 0
+            and self._writer.gt is NOBODY
+        ):
+            try:
+                sent = self._sock.sendto(data, address)
+            except BlockingIOError:
+                if self._timeout == 0:
+                    raise
+            else:
+                self._credit -= 1
+                return sent
+        return (yield from self._send_datagram(data, (address, *rest)))
 
     @green
     def sendall(self, data: Buffer, flags: int = 0) -> Green[None]:

@@ -17,7 +17,7 @@ from .current import here, running
 from .fdwait import READABLE, WRITABLE, FdWait, closed, closings_of, side_name
 from .hub import Foreign, Hub, Watched, busy
 from .state import NOBODY, Suspension
-from .traps import checkpoint, fault
+from .traps import fault, sleep
 
 if TYPE_CHECKING:
     from .state import Greenlet, Kernel
@@ -76,14 +76,14 @@ class Direction(Suspension):
         if self.gt is not NOBODY:
             raise self.descriptor.busy(self.mask, self.gt)
         self.timeout = timeout
-        self.expired = False
         yield self
+        expired, self.expired = self.expired, False
         gt = self.gt
         if gt.scheduler.current is not gt or gt.fault is not None:
             del gt
             raise fault(self)
         self.gt = NOBODY
-        if self.expired:
+        if expired:
             raise fresh(error)
 
     def arm(self, gt: Greenlet) -> None:
@@ -127,22 +127,28 @@ class Direction(Suspension):
         elif gt.fault is None and not self.expired:
             gt.fault = exc
             gt.attention = True
+            trap = gt.trap
+            if trap is not None and not trap.queued and trap.disarm():  # asleep in let_others_run
+                gt.trap = None
+                gt.scheduler.append(gt)
 
     @green
-    def let_others_run(self) -> Green[None]:
-        """Let ready greenthreads run in the middle of an operation, and keep this side meanwhile.
+    def let_others_run(self, seconds: float = 0) -> Green[None]:
+        """Let others run in the middle of an operation, and keep this side meanwhile.
 
         A second greenthread on this side is refused, and closing the descriptor fails this one.
+
+        Args:
+            seconds: How long; 0 goes to the back of the ready queue.
         """
         if self.gt is not NOBODY:
             raise self.descriptor.busy(self.mask, self.gt)
-        self.expired = False
         self.gt = gt = running()
         try:
             if self.scheduler is not gt.scheduler:
                 self.descriptor.want(self, gt.scheduler)  # so that closing its number is noticed
             del gt
-            yield from checkpoint()
+            yield from sleep(seconds)
         finally:
             self.gt = NOBODY
 
