@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from types import GeneratorType
-from typing import Any, List, Tuple
+from typing import Any, List, Optional, Tuple
 
 IS_PYPY: bool = sys.implementation.name == "pypy"
 IS_LINUX: bool = sys.platform.startswith("linux")
@@ -86,3 +86,16 @@ else:
             first.__dict__.setdefault("__notes__", []).extend(notes)
             return first
         return BaseExceptionGroup(message, errors)
+
+
+def getenv(name: str) -> Optional[str]:
+    """Return the environment variable *name*, None if it is not set; *name* is ASCII.
+
+    ``os.environ.get`` raises and catches a KeyError for a variable that is not set, and a run asks for
+    two: that would be a fifth of the time of the shortest run.  So the dict behind the mapping is
+    asked first, if there is one.
+    """
+    known = getattr(os.environ, "_data", None)
+    if isinstance(known, dict) and name.encode() not in known and name not in known:
+        return None
+    return os.environ.get(name)

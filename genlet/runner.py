@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Callable, Optional, Sequence, TypeVar, Union
 
+from ._compat import getenv
 from .abc import Green
 from .kernel import Runner as PlainRunner
 
@@ -44,7 +44,7 @@ class Runner(PlainRunner):
         excepthook: Optional[Excepthook] = None,
     ) -> None:
         if debug is None:
-            debug = bool(os.environ.get("GENLET_DEBUG"))
+            debug = bool(getenv("GENLET_DEBUG"))
         super().__init__(
             hub=hub,
             clock=clock,
@@ -99,5 +99,5 @@ def run(main: Callable[P, Green[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         ``asyncio.run`` and ``trio.run``; eventlet has no entry point.
     """
     # Not a call of Runner().run(): it would stand in every traceback and in the spawn site.
-    runner = PlainRunner(companions=(Debug(),) if os.environ.get("GENLET_DEBUG") else ())
+    runner = PlainRunner(companions=(Debug(),) if getenv("GENLET_DEBUG") else ())
     return runner.run(main, *args, **kwargs)

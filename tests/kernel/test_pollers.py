@@ -363,3 +363,23 @@ def test_a_hub_of_another_platform_is_refused_as_such(name: str) -> None:
     text = f"hub: {name!r} is not available here; this platform has {', '.join(HUBS)}"
     with pytest.raises(ValueError, match=exactly(text)):
         genlet.use_hub(name)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_variable_set_between_two_runs_counts_for_the_second(
+    replaced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each run asks the environment, also one that a program has put in the place of the first."""
+    if replaced:
+        monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.delitem(os.environ, "GENLET_HUB", raising=False)
+
+    def hub() -> Green[type]:
+        return type(get_scheduler().hub.poller)
+        yield
+
+    best = genlet.run(hub)
+    monkeypatch.setitem(os.environ, "GENLET_HUB", "select")
+    assert genlet.run(hub) is not best or available_hubs() == ["select"]
+    monkeypatch.delitem(os.environ, "GENLET_HUB")
+    assert genlet.run(hub) is best
