@@ -1,4 +1,4 @@
-"""The types green code is written in, and the four seams a run is assembled from."""
+"""The types green code is written in, and the seams a run is assembled from."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ S_contra = TypeVar("S_contra", contravariant=True)
 
 
 class Instrument(Protocol[S_contra]):
-    """Who is told what the kernel does.  Without one, nothing is called and nothing is tested.
+    """Is told what the kernel does.  Without one, nothing is called and nothing is tested.
 
     S_contra is `genlet.GreenThread`.  Subclass `genlet.kernel.NullInstrument` to implement only some.
     """

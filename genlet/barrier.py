@@ -29,8 +29,8 @@ class Barrier:
         ValueError: *parties* is less than 1.
 
     Source:
-        ``threading.Barrier``.  Differs: who was let through stays let through, even if the barrier
-        is reset or broken before it runs.
+        ``threading.Barrier``.  Differs: a greenthread that was let through stays so, even if
+        the barrier is reset or broken before it runs.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Barrier:
 
     @property
     def waiters(self) -> List[AnyGreenThread]:
-        """Who waits, in order."""
+        """The waiting greenthreads, in order."""
         return waiting(self._line)
 
     def _open(self) -> None:

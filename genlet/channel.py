@@ -144,7 +144,7 @@ class Sender(Generic[T_contra]):
     def close(self) -> None:
         """Close this end; with the last one, receivers get what is buffered and then `END`.
 
-        Who waits to send on this end gets ClosedResource.  A second call does nothing.
+        Greenthreads that wait to send on this end get ClosedResource.  A second call does nothing.
         """
         if self._closed:
             return
@@ -166,7 +166,7 @@ class Sender(Generic[T_contra]):
 
     @property
     def waiters(self) -> List[AnyGreenThread]:
-        """Who waits to send, on any end, in order."""
+        """The greenthreads that wait to send, on any end, in order."""
         return waiting(self._pipe.sending)
 
     def _check(self) -> None:
@@ -285,8 +285,8 @@ class Receiver(Generic[T_co]):
     def close(self) -> None:
         """Close this end; with the last one, senders get BrokenPipeError.
 
-        What is buffered then is thrown away.  Who waits to receive on this end gets ClosedResource.
-        A second call does nothing.
+        The buffered items are thrown away.  Greenthreads that wait to receive on this end get
+        ClosedResource.  A second call does nothing.
         """
         if self._closed:
             return
@@ -309,7 +309,7 @@ class Receiver(Generic[T_co]):
 
     @property
     def waiters(self) -> List[AnyGreenThread]:
-        """Who waits to receive, on any end, in order."""
+        """The greenthreads that wait to receive, on any end, in order."""
         return waiting(self._pipe.receiving)
 
     def _check(self) -> None:

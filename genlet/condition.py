@@ -176,7 +176,7 @@ class Condition:
 
     @property
     def waiters(self) -> List[AnyGreenThread]:
-        """Who waits to be notified, in order."""
+        """The greenthreads that wait to be notified, in order."""
         return waiting(self._line)
 
     def _check(self, verb: str) -> None:

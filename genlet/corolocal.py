@@ -66,7 +66,7 @@ class local:  # noqa: N801  the standard library's name
         store = Store()
         object.__setattr__(self, "_local__arguments", (args, kwargs))
         object.__setattr__(self, "_local__store", store)
-        _keep(store, _current(), {})  # __init__ is called for this one by whoever called this
+        _keep(store, _current(), {})  # the caller of this calls __init__ for this one
         return self
 
     def __getattribute__(self, name: str) -> Any:

@@ -1,6 +1,6 @@
 """Pools of greenthreads that depend on each other's results: directed acyclic graphs."""
 
-# Who waits for which key
+# Which greenthread waits for which key
 # -----------------------
 # A `Results` that waits stands in the pool's table under each key it still lacks.  The first value
 # for a key takes that key's entry out of the table and notes the key with everybody who stood there,
@@ -259,8 +259,8 @@ class DAGPool(Generic[K, V]):
         A greenthread may do so for its own key: what it returns is dropped then.
 
         Args:
-            replace: Whether a value that is there is replaced.  Who has not taken that yet may get
-                either.
+            replace: Whether a value that is there is replaced.  A greenthread that has not taken it yet
+                may get either.
 
         Raises:
             Collision: *key* has a value, or a greenthread other than the caller.

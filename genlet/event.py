@@ -177,7 +177,7 @@ class Event(Generic[T]):
 
     @property
     def waiters(self) -> List[AnyGreenThread]:
-        """Who waits, in order."""
+        """The waiting greenthreads, in order."""
         return waiting(self._line)
 
     def __repr__(self) -> str:

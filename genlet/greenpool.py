@@ -290,8 +290,8 @@ class _Slots:
         taken: Slots that are not free: of the running, and of spawners about to go on.
         running: Greenthreads that have not ended.
         owned, loose: The groups of those whose errors are and are not for somebody else to see.
-        spawners: Who waits for a slot.
-        idle: Who waits for the last one to end.
+        spawners: The greenthreads that wait for a slot.
+        idle: The greenthreads that wait for the last one to end.
     """
 
     __slots__ = ("idle", "loose", "owned", "pool", "running", "scheduler", "spawners", "taken")

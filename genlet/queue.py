@@ -128,7 +128,7 @@ class LightQueue(Generic[T]):
         Raises:
             Full: There is no room, and nobody waits for an item.
             ShutDown: The queue is shut down.
-            WrongThread: Who waits for an item belongs to another thread's kernel.
+            WrongThread: A greenthread that waits for an item belongs to another thread's kernel.
         """
         if self.is_shutdown:
             raise ShutDown
@@ -183,7 +183,7 @@ class LightQueue(Generic[T]):
         Raises:
             Empty: There is none.
             ShutDown: The queue is shut down and empty.
-            WrongThread: Who waits to put belongs to another thread's kernel.
+            WrongThread: A greenthread that waits to put belongs to another thread's kernel.
         """
         if self.maxsize is None:
             if self.queue:

@@ -143,7 +143,7 @@ class Semaphore:
         """Give a permit to the first waiting greenthread, or back.
 
         Raises:
-            WrongThread: Who waits belongs to another thread's kernel.
+            WrongThread: A waiting greenthread belongs to another thread's kernel.
         """
         if not self._line.wake(True):
             self.counter += 1
@@ -163,7 +163,7 @@ class Semaphore:
 
     @property
     def waiters(self) -> List[AnyGreenThread]:
-        """Who waits, in order."""
+        """The waiting greenthreads, in order."""
         return waiting(self._line)
 
     def __repr__(self) -> str:
@@ -306,7 +306,7 @@ class CappedSemaphore:
     def balance(self) -> int:
         """How far it is from half full, in half permits: the limit if full, minus that if empty.
 
-        Who waits counts too: each acquirer makes it 2 less, each releaser 2 more.
+        Waiting greenthreads count too: each acquirer makes it 2 less, each releaser 2 more.
 
         Source:
             eventlet, as the difference of two semaphores' balances.
@@ -316,7 +316,7 @@ class CappedSemaphore:
 
     @property
     def waiters(self) -> List[AnyGreenThread]:
-        """Who waits, in order: to acquire or to release, never both."""
+        """The waiting greenthreads, in order: to acquire or to release, never both."""
         return waiting(self._acquirers) or waiting(self._releasers)
 
     def __repr__(self) -> str:

@@ -10,10 +10,10 @@
 # * a thread in wait4, which reaps: where there is no waitid, PyPy and macOS before Python 3.13.  What
 #   it has got is kept until the same is asked for again.
 #
-# With the first two nobody but the caller reaps, so whoever has asked for a status in this thread
-# and got none may signal the child by number: the number cannot have been reused.
+# With the first two nobody but the caller reaps.  So a caller that has asked for a status in this
+# thread and got none may signal the child by number: the number cannot have been reused.
 #
-# A thread serves everybody who waits for the same thing, in whatever kernel, and ends with it.  One
+# A thread serves all waits for the same thing, in any kernel, and ends with it.  One
 # whose waiters were interrupted is found again by the next.
 #
 # Invariant: while a reaping thread is at work nobody else asks the system for the same: it might
@@ -63,7 +63,7 @@ def wait_child(pid: int, options: int = 0) -> Green[Tuple[int, int]]:
     Source:
         ``os.waitpid``.  Differs where there is neither pidfd nor waitid (PyPy, macOS before Python
         3.13): if a wait is interrupted, the child is reaped all the same when it ends, and the
-        status kept for whoever asks the same again.
+        status kept for the next call that asks the same.
     """
     pid, status, _ = yield from wait_child_usage(pid, options)
     return pid, status
@@ -189,11 +189,11 @@ def _look(pid: int, options: int) -> None:
 
 
 class Watch:
-    """A thread that waits for a child, for everybody who waits for the same.
+    """A thread that waits for a child, for all waits for the same.
 
     Attributes:
         done: It has come.
-        waits: Who waits for that, each with the way back into its kernel.
+        waits: The waits for that, each with the way back into its kernel.
     """
 
     __slots__ = ("_key", "_look", "done", "waits")
@@ -215,7 +215,7 @@ class Watch:
         try:
             self._look()
         except OSError:
-            pass  # whoever asks next is told himself
+            pass  # the next call is told
         with _lock:
             self.done = True
             _watches.pop(self._key, None)

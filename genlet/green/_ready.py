@@ -105,7 +105,7 @@ def _sides(mask: int) -> int:
 
 
 def forget(fd: Union[int, HasFileno]) -> None:
-    """*fd* is about to be closed: tell whoever waits on it, if a run goes on."""
+    """*fd* is about to be closed: tell the greenthreads that wait on it, if a run goes on."""
     try:
         notify_close(fd)
     except RuntimeError:

@@ -49,7 +49,7 @@ def exit() -> NoReturn:
 
 
 _JOIN = "use genlet.green.threading.Thread, which can be joined"
-_OLD = "its name of long ago: use "
+_OLD = "an old name: use "
 
 __green__: Tuple[str, ...] = (
     "RLock.acquire",

@@ -4,7 +4,7 @@ What was ready at one moment is reported together, in the order given, as there.
 waits lets others run first, also one that finds something at once or has a timeout of 0.
 
 A descriptor that is closed by another greenthread meanwhile wakes nobody, as in the standard
-library: shut it down first, or tell who waits in another way.
+library: shut it down first, or tell the waiting greenthreads in another way.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ if sys.platform == "linux":
     class epoll:
         """An epoll(7) object, of which one greenthread at a time may wait for events.
 
-        Closing it raises ClosedResource in who waits.
+        Closing it raises ClosedResource in the waiting greenthreads.
 
         Source:
             ``select.epoll``.
@@ -273,7 +273,7 @@ if sys.platform != "linux" and sys.platform != "win32" and hasattr(real, "kqueue
     class kqueue:
         """A kqueue(2) object, of which one greenthread at a time may wait for events.
 
-        Closing it raises ClosedResource in who waits.
+        Closing it raises ClosedResource in the waiting greenthreads.
 
         Source:
             ``select.kqueue``.

@@ -174,7 +174,7 @@ if sys.platform != "win32":
 class _WithDescriptor(_Mirrored):
     """One that has a descriptor, which stands for all that is registered.
 
-    Closing it raises ClosedResource in who waits.
+    Closing it raises ClosedResource in the waiting greenthreads.
     """
 
     def __init__(self, selector: real.BaseSelector, fd: int) -> None:

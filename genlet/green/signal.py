@@ -13,7 +13,7 @@ leave to ``Portal.call_soon``.
 
 # Theory of operation
 # -------------------
-# A signal that somebody waits for is `Watched`: it has a Python handler of this file in the place of
+# A signal that somebody waits for is `Watched`: it has a Python handler of this file instead of
 # the one found, from the first `Receiver` that wants it to the last.  The handler runs between two
 # bytecodes of anything, so it only notes the number, in one atomic store, and has the loop hand it
 # over.  The kernel's wakeup descriptor makes the signal interrupt the poller.

@@ -55,7 +55,7 @@ from ._mirror import mirror
 
 
 class _HeldByHold:
-    """Says what to write in the place of ``with lock:``, which cannot wait."""
+    """Says what to write instead of ``with lock:``, which cannot wait."""
 
     if not TYPE_CHECKING:  # so that checkers refuse it too
 
@@ -167,10 +167,10 @@ class Event:
         return self._flag
 
     def set(self) -> None:
-        """Set the flag, and let everybody go who waits for it; they go even if it is cleared soon.
+        """Set the flag and wake all that wait for it; they go on even if it is cleared soon.
 
         Raises:
-            WrongThread: Who waits belongs to another thread's kernel.
+            WrongThread: A waiting greenthread belongs to another thread's kernel.
         """
         self._line.check_thread()
         self._flag = True
@@ -562,9 +562,9 @@ __omitted__: Dict[str, str] = {
     "settrace": _TRACES,
     "settrace_all_threads": _TRACES,
     "Condition.notifyAll": "deprecated: use notify_all()",
-    "Lock.acquire_lock": "its name of long ago: use acquire()",
-    "Lock.locked_lock": "its name of long ago: use locked()",
-    "Lock.release_lock": "its name of long ago: use release()",
+    "Lock.acquire_lock": "an old name: use acquire()",
+    "Lock.locked_lock": "an old name: use locked()",
+    "Lock.release_lock": "an old name: use release()",
     "Event.isSet": "deprecated: use is_set()",
     "Thread.getName": "deprecated: use name",
     "Thread.isDaemon": "deprecated: use daemon",

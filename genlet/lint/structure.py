@@ -140,7 +140,7 @@ def _check_try(place: Place, node: ast.Try) -> None:
                 handler,
                 "GL213",
                 f"{caught} is caught around {words(inside[0].value)} and goes no further, so"
-                " whoever cancels this greenthread is not obeyed: end the handler with 'raise', or"
+                " a cancellation of this greenthread is not obeyed: end the handler with 'raise', or"
                 " catch Exception",
             )
         passed_on = passed_on or caught in ("BaseException", "Cancelled", "everything")

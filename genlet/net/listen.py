@@ -115,7 +115,7 @@ class Listener:
         return self.socket.fileno() < 0
 
     def close(self) -> None:
-        """Listen no more: who waits in `accept` gets ClosedResource.
+        """Listen no more; a greenthread that waits in `accept` gets ClosedResource.
 
         Connections in the backlog are reset by the system.  The file of a Unix socket is removed,
         unless it is another's by now, or this is a child process that inherited the listener.
@@ -270,7 +270,7 @@ def _open(family: int, address: Any, backlog: int, reuse_port: bool) -> socket:
         if family == AF_INET6:
             # IPv4 has a socket of its own, which works on every system.
             sock.setsockopt(real.IPPROTO_IPV6, real.IPV6_V6ONLY, 1)
-        # Connections inherit it: a call for all of them in the place of one for each.
+        # Connections inherit it: one call for all of them instead of one for each.
         sock.setsockopt(real.IPPROTO_TCP, real.TCP_NODELAY, 1)
         sock.bind(address)
         sock.listen(backlog)

@@ -1,4 +1,4 @@
-"""Serving: a greenthread for each connection, so many at a time, and an orderly end."""
+"""Serving: a greenthread for each connection, a limited number at once, and an orderly end."""
 
 # Theory of operation
 # -------------------

@@ -396,7 +396,7 @@ class Stream:
                     pass
 
     def close(self) -> None:
-        """Close the stream at once; whoever waits on it gets ClosedResource.
+        """Close the stream at once; the greenthreads that wait on it get ClosedResource.
 
         What was sent is delivered, if the peer reads on and nothing that it sent is left unread; to
         be sure, and to say goodbye in TLS, `finish` it.
