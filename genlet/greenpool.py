@@ -383,8 +383,11 @@ class _Members(Group):
         self._slots: _Slots = slots
 
     def ended(self, gt: AnyGreenThread) -> None:
-        super().ended(gt)
-        self._slots.ended()
+        if gt in self.members:  # not told again after an error
+            try:
+                super().ended(gt)
+            finally:
+                self._slots.ended()
 
 
 # ---- running a job in its spawner -----------------------------------------------------------------

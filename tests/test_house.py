@@ -57,7 +57,7 @@ ROOMS: Dict[str, Tuple[str, str]] = {
 # These files of it do, and no others: {attribute: files}.
 SUSPENSION = {
     "trap": "delivery descriptor endings fdwait scheduler spawn throwing traps waits",
-    "fault": "delivery descriptor fdwait fork spawn traps waits",
+    "fault": "delivery descriptor endings fdwait fork spawn traps waits",
     "attention": "delivery descriptor fdwait fork group scope spawn waits",
 }
 

@@ -121,16 +121,13 @@ def interrupted_by(gt: Greenlet, exc: BaseException, before: Optional[int] = Non
 
 
 def is_final(exc: BaseException, gt: Greenlet) -> bool:
-    """Whether *gt*, which ended with *exc*, ended as it was told; its notes are taken off."""
+    """Whether *gt*, which ended with *exc*, ended as it was told."""
     noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
-    if not noted:
-        return False
-    final = False
-    others: Tuple[Delivery, ...] = ()
-    for one in noted:
-        if one[0] is gt:
-            final = final or one[2]
-        else:
-            others = (*others, one)
-    setattr(exc, DELIVERIES, others)
-    return final
+    return any(one is gt and final for one, _, final in noted)
+
+
+def forget(exc: BaseException, gt: Greenlet) -> None:
+    """Take the notes of deliveries to *gt*, which has ended, off *exc*."""
+    noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
+    if noted:
+        setattr(exc, DELIVERIES, tuple(one for one in noted if one[0] is not gt))

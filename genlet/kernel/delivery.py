@@ -15,19 +15,35 @@
 from __future__ import annotations
 
 from types import GeneratorType
-from typing import TYPE_CHECKING, Callable, Iterable, List, Optional, Union, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    NoReturn,
+    Optional,
+    TypeVar,
+    Union,
+    cast,
+)
 
+from .._compat import is_fresh
 from ..errors import WrongThread
 from .cancelled import Cancelled, ExceptionLike, GreenletExit, bare, fresh, note, note_kill
+from .chains import chained
 from .current import here
-from .holding import Held
+from .holding import NEVER, Held
 from .report import print_call_error
 from .seconds import inf
 from .state import HARD, SOFT, Interrupt, Scope, Suspension
-from .throwing import throw_in
+from .throwing import take_out, throw_in
 
 if TYPE_CHECKING:
-    from .state import Greenlet, Kernel, Members
+    from .state import Greenlet, Kernel, Members, Steps
+
+T = TypeVar("T")
 
 Found = Union[Interrupt, Scope]
 
@@ -97,7 +113,8 @@ def strike(gt: Greenlet, found: Found) -> bool:
         groups = covered(gt, found)
         if groups:
             gt.trap = Held(groups, None)
-            call_off(groups, found, exc)
+            if not isinstance(found, Scope) or found.grace == inf:
+                chained(gt.scheduler, call_off, groups, exc)
             return False
     return True
 
@@ -109,15 +126,13 @@ def covered(gt: Greenlet, found: Found) -> List[Members]:
     return [g for g in gt.groups or () if g.members and encloses(found, g.scope)]
 
 
-def call_off(groups: Iterable[Members], found: Found, exc: BaseException) -> None:
+def call_off(groups: Iterable[Members], exc: BaseException) -> None:
     """Cancel *groups*, which hold their owner back, with their own grace.
 
-    The interrupt's grace is not used.  An infinite one is meant for the greenthread named, and a
-    child that swallowed its only interruption would hold the owner forever.  A scope with a finite
-    grace covers the members itself, with the grace that was asked for.
+    The grace of *exc* is not used.  An infinite one is meant for the greenthread named, and a child
+    that swallowed its only interruption would hold the owner forever.  This is not called for a
+    scope with a finite grace: it covers the members itself, with the grace that was asked for.
     """
-    if isinstance(found, Scope) and found.grace != inf:
-        return
     for group in groups:
         if not group.scope.state:
             group.scope.reason = exc
@@ -256,13 +271,17 @@ def interrupted_now(gt: Greenlet) -> bool:
         if trap is None and gt.fault is not None:
             widen(gt)
         return False
+    if isinstance(trap, Held):
+        return False
     found = due(gt)
     if found is None:
         return False
     if trap.unstarted:
-        if gt.gen.gi_running:
-            return False  # its first step, in which a link was called
-        scheduler.end(gt, None, commit(gt, found))
+        if trap is not NEVER and is_fresh(gt.gen):  # else it makes its first step
+            stillborn = Stillborn(gt)
+            gt.steps = stillborn
+            gt.trap = NEVER
+            chained(scheduler, stillborn.end, trap)
         return False
     if not trap.disarm():
         return False
@@ -354,6 +373,58 @@ def arming_failed(kernel: Kernel, gt: Greenlet, trap: object, exc: BaseException
         kernel.append(gt)
 
 
+class Stillborn:
+    """The steps of a greenthread that was interrupted before its first: it ends with what is due.
+
+    It is ended at once.  It makes this step only if an error has come in between.
+    """
+
+    __slots__ = ("around", "gt")
+
+    def __init__(self, gt: Greenlet) -> None:
+        self.gt: Greenlet = gt
+        self.around: Steps = gt.steps
+
+    def end(self, trap: Suspension) -> None:
+        """End it, which was suspended on *trap*; may be called again after an error."""
+        gt = self.gt
+        trap.disarm()
+        error = None if gt.gen is None else self._decide(gt.gen)
+        gt.scheduler.end(gt, None, error, True)
+        take_out(gt, self)
+
+    def run(self, fn: Callable[..., Any], /, *args: Any) -> NoReturn:
+        gt = self.gt
+        take_out(gt, self)
+        assert gt.gen is not None
+        raise self._decide(gt.gen)
+
+    def _decide(self, gen: GeneratorType[Any, Any, Any]) -> BaseException:
+        gt = self.gt
+        gen.close()
+        if gt.fault is None:
+            found = due(gt)
+            gt.fault = fresh(GreenletExit) if found is None else commit(gt, found)
+        return gt.fault
+
+
+class Again:
+    """The next step of one that was held at a suspension: it suspends there, for the first time."""
+
+    __slots__ = ("around", "gt", "trap")
+
+    def __init__(self, gt: Greenlet, trap: Suspension) -> None:
+        self.gt: Greenlet = gt
+        self.trap: Suspension = trap
+        self.around: Steps = gt.steps
+
+    def run(self, fn: Callable[..., Any], /, *args: Any) -> Any:
+        take_out(self.gt, self)
+        if fn is SEND:
+            return self.trap
+        return self.around.run(fn, *args)  # an exception is thrown in
+
+
 # ---- held, and let go -----------------------------------------------------------------------------
 
 
@@ -379,28 +450,16 @@ def release(kernel: Kernel, gt: Greenlet) -> None:
     if held.ending:
         held.go_on()
         return
-    gt.trap = None
-    trap = held.then
-    if trap is None:
-        if kernel.aborting is not None and gt in kernel.aborting:
-            kernel.aborting[gt] = True
-        else:
-            kernel.append(gt)
+    if held.then is not None:
+        if gt.steps.__class__ is not Again:
+            gt.steps = Again(gt, held.then)
+        gt.attention = True
+    elif kernel.aborting is not None and gt in kernel.aborting:
+        kernel.aborting[gt] = True  # it runs when the abort comes to it
+        gt.trap = None
         return
-    trap.gt = gt
-    gt.fault = late_error(gt, held.groups)
-    if gt.fault is None:
-        found = due(gt)
-        if found is not None and not strike(gt, found):
-            return
-    if gt.fault is not None:
-        kernel.append(gt)
-        return
-    gt.trap = trap
-    try:
-        trap.arm(gt)
-    except BaseException as exc:
-        arming_failed(kernel, gt, trap, exc)
+    # In one line: an error between the two would lose it, or resume it twice.
+    gt.trap = kernel.append(gt)  # type: ignore[func-returns-value]  # that is None
 
 
 def tell_hook(gt: Greenlet, error: BaseException) -> None:
@@ -423,26 +482,39 @@ def abort(kernel: Kernel, greenthreads: List[Greenlet]) -> None:
     """
     owner, outer = kernel.current, kernel.aborting
     # All are taken off their waits before the first of them runs: the cleanup of one must not settle
-    # the wait of another.  True: it may run now; False: it is held for its children.
-    kernel.aborting = aborting = {gt: interrupted_now(gt) for gt in greenthreads}
+    # the wait of another.  True: it may run now; False: it is held for its children, or is ready.
+    aborting: Dict[Greenlet, bool] = {}
+    kernel.aborting = aborting
     try:
+        for gt in greenthreads:
+            aborting[gt] = interrupted_now(gt)
         for gt in reversed(greenthreads):
             if aborting[gt]:
                 kernel.current = gt
-                step_now(kernel, gt)
+                step_now(kernel, gt, aborting)
+            else:
+                del aborting[gt]  # this was its turn: if it is let go later, it goes to the queue
+    except BaseException:
+        for gt, may_run in aborting.items():
+            if may_run:
+                gt.trap = kernel.append(gt)  # type: ignore[func-returns-value]  # as in release
+        raise
     finally:
         kernel.current, kernel.aborting = owner, outer
 
 
-def step_now(kernel: Kernel, gt: Greenlet) -> None:
-    """Run *gt* to its next suspension or its end."""
+def step_now(kernel: Kernel, gt: Greenlet, aborting: Dict[Greenlet, bool]) -> None:
+    """Run *gt* to its next suspension or its end, and take it out of *aborting*."""
+    del aborting[gt]
+    value: object = None
+    error: Optional[BaseException] = None
     try:
         trap = gt.steps.run(SEND, gt.gen, None)
         armed = attend(kernel, gt, trap) if gt.attention else trap
     except StopIteration as stop:
-        kernel.end(gt, stop.value, None)
+        value = stop.value
     except BaseException as exc:
-        kernel.end(gt, None, exc)
+        error = exc
     else:
         if armed is not None:
             gt.trap = armed
@@ -450,3 +522,11 @@ def step_now(kernel: Kernel, gt: Greenlet) -> None:
                 armed.arm(gt)
             except BaseException as exc:
                 arming_failed(kernel, gt, armed, exc)
+        return
+    try:
+        kernel.end(gt, value, error)
+    except BaseException:
+        kernel.again(kernel.end, gt, value, error, True)
+        raise
+    finally:
+        del error  # else this frame and the traceback would hold each other

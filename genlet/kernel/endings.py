@@ -7,68 +7,83 @@
 
 from __future__ import annotations
 
-from collections import deque
 from contextvars import Context
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, cast
 
 from . import report
-from .cancelled import Cancelled, GreenletExit, is_final
-from .delivery import MAX_REFUSALS, attend, interrupt, step_now, tell_hook
-from .holding import Held
+from .cancelled import Cancelled, GreenletExit, forget, is_final
+from .chains import chained
+from .delivery import MAX_REFUSALS, Stillborn, attend, interrupt, step_now, tell_hook
+from .holding import NEVER, Held
 from .instruments import ObservedSteps
 from .seconds import inf
 from .state import Interrupt
 from .throwing import Throwing
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from .state import Greenlet, Kernel, Members
 
 # ---- the end of a greenthread ---------------------------------------------------------------------
 
 
-def end(kernel: Kernel, gt: Greenlet, value: object, error: Optional[BaseException]) -> None:
-    """*gt* has returned *value* or raised *error*, or is never to run."""
-    gen = gt.gen
-    if gen is None:
-        return  # it ended before its turn came, and was still in the queue
-    if gt.groups is not None:
-        left = [group for group in gt.groups if group.members]
-        if left:
-            gt.trap = HeldEnd(left, gt, value, error)
-            return
-    trap = gt.trap
-    if trap is not None:
-        if gt is kernel.current or not trap.unstarted:
+# An error may come between any two lines: no memory, a full stack.  What the loop calls ends the run
+# with it.  In a synchronous abort the run goes on, and what was cut short is made again.  So each
+# line can be repeated, and nothing before ``gt.gen = None`` is seen by others.
+
+
+def end(
+    kernel: Kernel,
+    gt: Greenlet,
+    value: object,
+    error: Optional[BaseException],
+    again: bool = False,
+) -> None:
+    """*gt* has returned *value* or raised *error*.
+
+    Args:
+        again: An error has cut an earlier call short.
+    """
+    if gt.gen is not None:
+        if gt.groups is not None:
+            left = [group for group in gt.groups if group.members]
+            if left:
+                gt.trap = HeldEnd(left, gt, value, error)
+                return
+        if gt.trap is not NEVER:  # which stays, as the sign that the greenthread never started
             gt.trap = None
-        else:  # it stays, as the sign that the greenthread never started
-            trap.disarm()
-            gen.close()
-    gt.gen = None
-    killed_by, gt.killed_by = gt.killed_by, None
-    gt.value = value
-    gt.parent = None
-    gt.scope = None
+        gt.value = value
+        gt.parent = gt.scope = None
+        if error is not None:
+            gt.fault = gt.error = error
+            gt.heard = False
+            # The traceback is kept: every waiter raises the error with this one.
+            traceback = error.__traceback__
+            while traceback is not None and id(traceback.tb_frame.f_code) in STEPPERS:
+                traceback = traceback.tb_next
+            error.__traceback__ = gt.traceback = traceback
+            gt.ended_as_told = error is gt.killed_by or is_final(error, gt)
+        elif gt.fault is not None:
+            gt.fault = None  # it came too late
+        gt.gen = None
+    elif not again:
+        return  # it ended before its turn came, and was still in the queue
+
+    error = gt.fault
     if error is not None:
-        gt.error = error
-        gt.heard = False
-        # The traceback is kept: every waiter raises the error with this one.
-        traceback = error.__traceback__
-        while traceback is not None and id(traceback.tb_frame.f_code) in STEPPERS:
-            traceback = traceback.tb_next
-        error.__traceback__ = gt.traceback = traceback
-        gt.ended_as_told = error is killed_by or is_final(error, gt)
+        if error is not gt.killed_by:
+            forget(error, gt)
         if not (gt.ended_as_told and isinstance(error, Cancelled)):
             _report(kernel, gt, error)
+        gt.fault = None
+    gt.killed_by = None
     if gt.waiters is not None or gt.links is not None:
         settle(gt)
     if kernel.instruments is not None:
         kernel.instruments.tell("finished", gt)
     group = gt.group
     if group is kernel.root:  # its law of the last member, inlined: there is no owner
-        del group.members[gt]
+        group.members.pop(gt, None)
     else:
         group.ended(gt)
     if gt is kernel.main:
@@ -81,19 +96,24 @@ def end(kernel: Kernel, gt: Greenlet, value: object, error: Optional[BaseExcepti
 def settle(gt: Greenlet) -> None:
     """Call the links of *gt*, which has ended, and wake its waiters."""
     links = gt.links
-    waiters, gt.waiters = gt.waiters, None
     if links:
         scheduler = gt.scheduler
-        current, scheduler.current = scheduler.current, None  # a link runs in no greenthread
-        while links:  # one may take back another
-            fn, args, kwargs = links.popleft()
-            try:
-                fn(gt, *args, **kwargs)
-            except BaseException as exc:
-                report_call(scheduler, fn, exc)
-        scheduler.current = current
-    if waiters is not None:
-        waiters.wake_all(None)
+        current = scheduler.current
+        try:
+            scheduler.current = None  # a link runs in no greenthread
+            while links:  # one may take back another
+                fn: object = None
+                try:
+                    call, args, kwargs = links.popleft()
+                    fn = call
+                    call(gt, *args, **kwargs)
+                except BaseException as exc:
+                    report_call(scheduler, fn, exc)
+        finally:
+            scheduler.current = current
+    if gt.waiters is not None:
+        gt.waiters.wake_all(None)
+        gt.waiters = None
 
 
 def observed(gt: Greenlet) -> bool:
@@ -129,27 +149,23 @@ class HeldEnd(Held):
         self.error: Optional[BaseException] = error
 
     def go_on(self) -> None:
-        # One after the other: each may be the last member of a group that holds the next.
-        scheduler = self.gt.scheduler
-        ends = scheduler.ends
-        if ends is None:
-            ends = scheduler.ends = deque()
-        ends.append(self)
-        if len(ends) == 1:
-            while ends:
-                ends[0].end()
-                ends.popleft()
+        # Each may be the last member of a group that holds the next.
+        chained(self.gt.scheduler, self.end)
 
     def end(self) -> None:
         """The members are gone: now it ends."""
-        gt, error = self.gt, self.error
+        gt = self.gt
         for group in self.groups:
-            late = group.late_error()
-            if error is None:
-                error = late
-            elif late is not None:
-                tell_hook(gt, late)
-        gt.scheduler.end(gt, self.value if error is None else None, error)
+            if self.error is None:
+                self.error = group.late_error()
+            else:
+                _tell_late(gt, group.late_error())
+        gt.scheduler.end(gt, self.value if self.error is None else None, self.error, True)
+
+
+def _tell_late(gt: Greenlet, late: Optional[BaseException]) -> None:
+    if late is not None:
+        tell_hook(gt, late)
 
 
 def _report(kernel: Kernel, gt: Greenlet, error: BaseException) -> None:
@@ -261,16 +277,16 @@ class Closing:
 # ---- tracebacks ------------------------------------------------------------------------------------
 
 
-def without_kernel(traceback: Optional[TracebackType]) -> Optional[TracebackType]:
-    """Return *traceback* from where the greenthread's own function begins."""
-    while traceback is not None and id(traceback.tb_frame.f_code) in STEPPERS:
-        traceback = traceback.tb_next
-    return traceback
-
-
 # The code between the loop and a greenthread's function; the loop adds its own.  PyPy's Context.run
 # is a Python function.  By id, since comparing code objects compares all that is in them.
 STEPPERS: Set[int] = {
     id(getattr(function, "__code__", None))
-    for function in (attend, step_now, ObservedSteps.run, Throwing.run, Context.run)
+    for function in (
+        attend,
+        step_now,
+        ObservedSteps.run,
+        Throwing.run,
+        Stillborn.run,
+        Context.run,
+    )
 }

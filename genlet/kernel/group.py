@@ -69,8 +69,11 @@ class Group(Base):
         return caught
 
     def ended(self, gt: AnyGreenThread) -> None:
-        """Remove *gt*, which has ended; the last member to end lets the owner go on."""
-        del self.members[gt]
+        """Remove *gt*, which has ended; the last member to end lets the owner go on.
+
+        It may be called again after an error.
+        """
+        self.members.pop(gt, None)
         if not self.members and self.owner is not None:
             if self.left:
                 self.scope.group = None

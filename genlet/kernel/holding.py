@@ -23,7 +23,9 @@ class Unstarted(Suspension):
         return "its first turn"
 
 
-UNSTARTED = Unstarted()  # one for all: it has no state
+# One for all: they have no state.
+UNSTARTED = Unstarted()
+NEVER = Unstarted()  # of one that was interrupted before its first step, and makes none
 
 
 class Held(Suspension):
@@ -42,7 +44,7 @@ class Held(Suspension):
         self.then: Optional[Suspension] = then
 
     def go_on(self) -> None:
-        """The groups have drained."""
+        """The groups have drained; may be called again after an error."""
         raise NotImplementedError
 
     def disarm(self) -> bool:

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
     from ..abc import Clock, Excepthook, Green, Instrument, Poller, ReadyQueue, ThreadJob, Trap
     from .greenthread import AnyGreenThread, GreenThread
-    from .state import DescriptorTable, Greenlet, HeldEnding, Members, Observers, RunEnd
+    from .state import DescriptorTable, Greenlet, Members, Observers, RunEnd
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ class Scheduler(Kernel):
     main: Optional[Greenlet] = None
     instruments: Optional[Observers] = None
     aborting: Optional[Dict[Greenlet, bool]] = None
-    ends: Optional[Deque[HeldEnding]] = None
+    chain: Optional[Deque[Tuple[Callable[..., object], Tuple[Any, ...]]]] = None
     spawned: int = 0
     pledges: int = 0
     debug: bool = False
@@ -167,8 +167,13 @@ class Scheduler(Kernel):
     def abort(self, greenthreads: List[Greenlet]) -> None:
         delivery.abort(self, greenthreads)
 
-    def end(self, gt: Greenlet, value: object, error: Optional[BaseException]) -> None:
-        endings.end(self, gt, value, error)
+    def end(
+        self, gt: Greenlet, value: object, error: Optional[BaseException], again: bool = False
+    ) -> None:
+        endings.end(self, gt, value, error, again)
+
+    def again(self, fn: Callable[..., object], *args: Any) -> None:
+        self.wakeup.calls.append((fn, args))
 
     def report_call(self, fn: object, error: BaseException) -> None:
         """Report an error of *fn*, a plain function that is not called by green code."""

@@ -192,12 +192,9 @@ class CancelScope(Scope):
         if scheduler is not here.scheduler:
             raise WrongThread("a scope is cancelled from a thread that does not run its kernel")
         scheduler.timers.cancel(self)
-        if grace == 0:
-            self.state = HARD
-        else:
-            self.state = SOFT
-            if grace != inf:
-                scheduler.timers.add(scheduler.clock() + grace, self)
+        if grace != 0 and grace != inf:
+            scheduler.timers.add(scheduler.clock() + grace, self)
+        self.state = HARD if grace == 0 else SOFT
         self.spread(poke_all if then is None else then)
 
     def harden(self) -> None:
@@ -222,8 +219,22 @@ class CancelScope(Scope):
     def spread(self, then: Callable[[List[Greenlet]], None]) -> None:
         """Mark all greenthreads inside, and call *then* with them.
 
-        It keeps a stack of its own: groups may be nested deeper than Python's recursion goes.
+        It keeps a stack of its own: groups may be nested deeper than Python's recursion goes.  If it
+        fails half way, the loop pokes them all.
         """
+        holder = self.gt if self.gt is not None else self._first_member()
+        try:
+            then(self._inside())
+        except BaseException:
+            if holder is not None:
+                holder.scheduler.again(self._poke_inside)
+            raise
+
+    def _poke_inside(self) -> None:
+        poke_all(self._inside())
+
+    def _inside(self) -> List[Greenlet]:
+        """Mark all greenthreads inside, and return them, each before those of the groups it owns."""
         inside: List[Greenlet] = []
         stack: List[Greenlet] = []
         if self.gt is not None:
@@ -243,7 +254,7 @@ class CancelScope(Scope):
                 stack.extend(reversed(list(group.members)))
         for gt in inside:
             gt.attention = True
-        then(inside)
+        return inside
 
 
 class FailScope(CancelScope):

@@ -16,7 +16,7 @@ from .delivery import commit, due
 from .endings import drop
 from .greenthread import GreenThread
 from .group import Group
-from .holding import UNSTARTED, Unstarted
+from .holding import NEVER, UNSTARTED, Unstarted
 from .instruments import Instruments, ObservedSteps
 from .state import HARD
 
@@ -68,16 +68,24 @@ def spawn(
     if group is None:
         group = kernel.root
     gt = make(kernel, gen, context, group, depth + 1)
-    if kernel.instruments is not None:
-        _observe(kernel, gt)
-    if group.alert:
-        _look_around(kernel, gt)
-    if gt.gen is None:
-        pass  # the group takes no new members: it has ended already
-    elif delay is None:
-        kernel.append(gt)
-    else:
-        gt.trap = DelayedStart(gt, delay, kernel.current if local else None)
+    try:
+        group.members[gt] = None
+        if kernel.instruments is not None:
+            _observe(kernel, gt)
+        if group.alert:
+            _look_around(kernel, gt)
+        if gt.gen is None:
+            pass  # the group takes no new members: it has ended already
+        elif delay is None:
+            kernel.append(gt)
+        else:
+            gt.trap = DelayedStart(gt, delay, kernel.current if local else None)
+    except BaseException:
+        # Nobody knows it yet: it has never been.
+        group.members.pop(gt, None)
+        gt.gen = None
+        gen.close()
+        raise
     return gt
 
 
@@ -99,6 +107,7 @@ def finished(
     group = Group(kernel)
     group.answers = True  # a failure is the caller's to see
     gt = make(kernel, gen, context, group, depth + 1)
+    group.members[gt] = None
     gt.trap = None  # it has run
     if kernel.instruments is not None:
         kernel.instruments.tell("spawned", gt)
@@ -123,7 +132,9 @@ def _look_around(kernel: Kernel, gt: Greenlet) -> None:
             break
         scope = scope.parent
     found = due(gt)
-    if found is not None:
+    if found is not None and gt.gen is not None:
+        gt.trap = NEVER
+        gt.gen.close()
         kernel.end(gt, None, commit(gt, found))
 
 
@@ -140,7 +151,7 @@ def make(
     group: Members,
     depth: int,
 ) -> GreenThread[T]:
-    """Return a new member of *group*, which was not started.
+    """Return a new greenthread for *group*, of which it is not a member yet.
 
     No ``__init__``: with slots, CPython 3.13 takes a quarter longer for a class that has one.
 
@@ -166,7 +177,6 @@ def make(
     # costs more than all the rest.
     caller = _getframe(depth)
     gt.site, gt.site_lasti = caller.f_code, caller.f_lasti
-    group.members[gt] = None
     return gt
 
 
@@ -197,8 +207,10 @@ class DelayedStart(Unstarted):
     def expire(self) -> None:
         if self.creator is not None:
             cast("AnyGreenThread", self.creator).unlink(drop, self.gt)
-        self.gt.trap = UNSTARTED
-        self.gt.scheduler.append(self.gt)
+        gt = self.gt
+        if gt.trap is self:
+            gt.trap = UNSTARTED
+        gt.scheduler.append(gt)
 
 
 def call_green(

@@ -8,7 +8,8 @@
 #                          files that write the first three)
 # trap                     set by spawn, the loop and delivery; by endings for an end that is held.
 #                          Cleared by a trap that settles, by delivery, endings and `throw_in`
-# fault                    delivery, and the `fail` of a trap; taken by traps.fault and by delivery
+# fault                    delivery, and the `fail` of a trap; taken by traps.fault and by delivery.
+#                          Set by endings: the error of one that has ended, until it is reported
 # attention                set by delivery, scope, group, spawn and the `fail` of a trap; cleared by
 #                          delivery.attend alone
 # scope                    CancelScope (on entering and leaving), scope.condemn, spawn, endings
@@ -17,7 +18,7 @@
 # told                     delivery, spawn; CancelScope on leaving
 # groups                   Group.open and leave, delivery (of groups that have drained)
 # links, waiters           GreenThread.link, unlink and wait; endings
-# steps                    spawn, instruments, and throwing
+# steps                    spawn, instruments, throwing, and delivery
 # gen, value, error, traceback, ended_as_told, heard    endings, once; heard also GreenThread.result
 #
 # The states of a suspension, told by ``trap.gt`` and ``gt.trap``:
@@ -114,7 +115,8 @@ class Greenlet:
     gen: Optional[GeneratorType[Trap, None, Any]]  # None: it has ended
     steps: Steps  # runs its steps: its Context, unless something stands around that
     trap: Optional[Suspension]  # what it is suspended on; None while it is ready or runs
-    fault: Optional[BaseException]  # raised by the trap's primitive when it is resumed
+    # Raised by the trap's primitive when it is resumed; after the end, the error to be reported:
+    fault: Optional[BaseException]
     attention: bool  # sends its next suspension to delivery.attend
     scheduler: Kernel
     group: Members  # the owner of its life
@@ -373,12 +375,6 @@ class Observers(Protocol):
     def __len__(self) -> int: ...
 
 
-class HeldEnding(Protocol):
-    """The end of a greenthread that waits for its children's."""
-
-    def end(self) -> None: ...
-
-
 class Kernel:
     """One run: what it holds, and what the files below the loop ask of it."""
 
@@ -399,7 +395,7 @@ class Kernel:
     excepthook: Excepthook
     instruments: Optional[Observers]
     aborting: Optional[Dict[Greenlet, bool]]  # in an abort: which greenthreads may run now
-    ends: Optional[Deque[HeldEnding]]  # held endings whose turn has come, one after the other
+    chain: Optional[Deque[Tuple[Callable[..., object], Tuple[Any, ...]]]]  # see chains.py
     closing: RunEnd
     hosted: bool  # a host drives the run (see guest.py), and may act after every turn
     between_turns: bool  # the host acts now, and may start a run of its own in this thread
@@ -446,8 +442,14 @@ class Kernel:
         """Report an error of *gt* that nobody else will learn of."""
         raise NotImplementedError
 
-    def end(self, gt: Greenlet, value: object, error: Optional[BaseException]) -> None:
-        """Record the end of *gt*; delivery ends greenthreads that have not begun."""
+    def end(
+        self, gt: Greenlet, value: object, error: Optional[BaseException], again: bool = False
+    ) -> None:
+        """Record the end of *gt*; see endings.py."""
+        raise NotImplementedError
+
+    def again(self, fn: Callable[..., object], *args: Any) -> None:
+        """Have the loop call ``fn(*args)`` in its next turn, to finish what an error has cut short."""
         raise NotImplementedError
 
     def offload(self, job: ThreadJob) -> None:

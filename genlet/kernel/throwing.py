@@ -25,6 +25,20 @@ def throw_in(gt: Greenlet, exc: BaseException) -> None:
         gt.scheduler.append(gt)
 
 
+def take_out(gt: Greenlet, steps: Any) -> None:
+    """Take *steps*, which stands around those of *gt*, out; observers may stand around it by now."""
+    outer: Any = None
+    inner: Any = gt.steps
+    while inner is not steps:
+        if not hasattr(inner, "around"):
+            return  # it is out already
+        outer, inner = inner, inner.around
+    if outer is None:
+        gt.steps = steps.around
+    else:
+        outer.around = steps.around
+
+
 class Throwing:
     """A step that throws an exception into the generator instead of resuming it."""
 
@@ -37,6 +51,6 @@ class Throwing:
 
     def run(self, fn: Callable[..., T], /, *args: Any) -> T:
         gt = self.gt
-        gt.steps = self.around
+        take_out(gt, self)
         assert gt.gen is not None
         return cast(T, self.around.run(gt.gen.throw, self.exc))

@@ -118,15 +118,15 @@ class Race(TaskGroup):
         self.winner = None
 
     def ended(self, gt: AnyGreenThread) -> None:
-        decided = self.winner is not None
+        decided = self.winner is not None and self.winner is not gt
         if gt.error is None and not decided:
             self.winner = gt
             self.cancel("the race is decided")
         elif not decided and not gt.ended_as_told:
             self.winner = gt
         super().ended(gt)
-        if decided and self._errors and self._errors[-1] is gt.error:
-            self.scheduler.tell_hook(gt, self._errors.pop())
+        if decided and gt in self._errors:
+            self.scheduler.tell_hook(gt, self._errors.pop(gt))
 
 
 @green

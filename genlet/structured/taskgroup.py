@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Generic, List, Optional, Type, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, List, Optional, Type, TypeVar, cast
 
 from .._compat import exception_group
 from ..abc import Green, green
@@ -110,7 +110,8 @@ class TaskGroup(Group):
         self.name: Optional[str] = name
         self._on_exit: str = on_exit
         self._first_only: bool = errors == "first"
-        self._errors: List[BaseException] = []  # of the children, in the order they ended
+        # Of the children, in the order they ended; by child, so that telling twice is harmless.
+        self._errors: Dict[AnyGreenThread, BaseException] = {}
         self._unjoined: bool = False  # something was spawned since the last join
         self._drained: Waiters[None] = Waiters()
 
@@ -134,19 +135,22 @@ class TaskGroup(Group):
         # The block's error came first also if the group was cancelled for that error.
         first = own and (not self._errors or self.scope.reason is exc)
         cancelled = self.scope.cancel_called
-        if self.members:
-            self.scope.reason = exc if exc is not None else "the block has ended"
-            self.scope.interrupt_all(self.scope.grace, then=self.scheduler.abort)
-        swallowed = self.leave(exc)
+        try:
+            if self.members:
+                self.scope.reason = exc if exc is not None else "the block has ended"
+                self.scope.interrupt_all(self.scope.grace, then=self.scheduler.abort)
+        finally:
+            swallowed = self.leave(exc)
+        errors = list(self._errors.values())
+        self._errors.clear()
         if exc is None and self._unjoined and not cancelled and self._on_exit == "raise":
-            self._errors.append(
+            errors.append(
                 Unjoined(
                     f"{self!r} was left with children that nobody joined: end the block with 'yield"
                     ' from group.join()\', or make the group with on_exit="cancel"'
                 )
             )
-        if self._errors:
-            errors, self._errors = self._errors, []
+        if errors:
             if exc is not None and own:
                 errors = [one for one in errors if one is not exc]
                 errors.insert(0 if first and self._first_only else len(errors), exc)
@@ -244,9 +248,9 @@ class TaskGroup(Group):
 
     def ended(self, gt: AnyGreenThread) -> None:
         error = gt.error
-        if error is not None and not gt.ended_as_told:
+        if error is not None and not gt.ended_as_told and gt in self.members:
             if not isinstance(error, (KeyboardInterrupt, SystemExit)):
-                self._errors.append(error)
+                self._errors[gt] = error
             if not self.scope.cancel_called:
                 self.scope.origin = gt
                 self.scope.cancel(error)
@@ -255,9 +259,10 @@ class TaskGroup(Group):
             self._drained.wake_all(None)
 
     def late_error(self) -> Optional[BaseException]:
-        errors, self._errors = self._errors, []
-        if not errors:
+        if not self._errors:
             return None
+        errors = list(self._errors.values())
+        self._errors.clear()
         if self._first_only:
             return errors[0]
         return exception_group(f"{len(errors)} failed late in {self!r}", errors)
