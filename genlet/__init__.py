@@ -14,7 +14,7 @@
 #   watch         watch/  <- ground
 #   lint          lint/  mypy_plugin  <- ground
 #   pollers       kernel/pollers/  <- ground
-#   ground        abc  end  errors  _compat  _version
+#   ground        abc  end  errors  _compat  _counts  _objects  _version
 #
 # From here to the loop: `run` in runner.py -> kernel/driver.py -> `turns` in kernel/scheduler.py.  A
 # tour of the kernel is in kernel/__init__.py.  docs/internals.md follows what happens through the

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Callable, List, Optional
 
+from ._counts import check_count
 from .abc import Green, green
-from .kernel import AnyGreenThread, Wait, Waiters, waiting
+from .kernel import AnyGreenThread, Wait, Waiters, check_timeout, waiting
 
 __all__ = ["Barrier"]
 
@@ -26,7 +27,8 @@ class Barrier:
         broken: Whether it was broken, and not reset since.
 
     Raises:
-        ValueError: *parties* is less than 1.
+        TypeError, ValueError, OverflowError: *parties* is no int, or less than 1; *timeout* is no
+            number of seconds.
 
     Source:
         ``threading.Barrier``.  Differs: a greenthread that was let through stays so, even if
@@ -39,9 +41,9 @@ class Barrier:
         action: Optional[Callable[[], object]] = None,
         timeout: Optional[float] = None,
     ) -> None:
-        if parties < 1:
-            raise ValueError(f"a Barrier needs at least 1 party; got {parties!r}")
-        self.parties: int = parties
+        if timeout is not None:
+            timeout = check_timeout(timeout, "the timeout")
+        self.parties: int = check_count(parties, "the number of parties of a Barrier", 1)
         self.broken: bool = False
         self._action: Optional[Callable[[], object]] = action
         self._timeout: Optional[float] = timeout
@@ -59,14 +61,17 @@ class Barrier:
 
         Raises:
             threading.BrokenBarrierError: It is broken, or was broken or reset meanwhile.
+            TypeError, ValueError, OverflowError: *timeout* is no number of seconds.
         """
+        if timeout is None:
+            timeout = self._timeout
+        else:
+            timeout = check_timeout(timeout, "the timeout")
         if self.broken:
             raise broken_barrier()
         if len(self._line) + 1 == self.parties:
             self._open()
             return self.parties - 1
-        if timeout is None:
-            timeout = self._timeout
         arrival = Arrival(self, "the others", self._line, timeout, ask=self._look)
         return (yield from arrival.get())
 

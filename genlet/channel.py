@@ -18,6 +18,7 @@ from typing import (
     cast,
 )
 
+from ._counts import check_count
 from .abc import Green, green
 from .end import END, End
 from .errors import ClosedResource, WouldBlock
@@ -372,6 +373,7 @@ class Channel(Tuple[Sender[T], Receiver[T]]):
             any number.
 
     Raises:
+        TypeError: *capacity* is no number.
         ValueError: *capacity* is negative, or neither whole nor infinite.
 
     Source:
@@ -381,7 +383,9 @@ class Channel(Tuple[Sender[T], Receiver[T]]):
     __slots__ = ()
 
     def __new__(cls, capacity: float) -> Self:
-        if not capacity >= 0 or (capacity != inf and capacity != int(capacity)):
+        if not isinstance(capacity, float):
+            capacity = check_count(capacity, "the capacity of a Channel")
+        elif not capacity >= 0 or (capacity != inf and not capacity.is_integer()):
             raise ValueError(
                 f"the capacity of a Channel is a whole number, 0 or more, or infinity; got"
                 f" {capacity!r}"

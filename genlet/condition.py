@@ -21,6 +21,7 @@ from .kernel import (
     Greenlet,
     Wait,
     Waiters,
+    check_timeout,
     get_scheduler,
     getcurrent,
     shielded,
@@ -97,6 +98,7 @@ class Condition:
 
         Raises:
             RuntimeError: The running greenthread does not own the lock.
+            TypeError, ValueError, OverflowError: *timeout* is no number of seconds.
         """
         self._check("wait on")
         notice = Notice(self, "to be notified", self._line, timeout, False)
@@ -145,8 +147,11 @@ class Condition:
 
         Raises:
             RuntimeError: The running greenthread does not own the lock.
+            TypeError, ValueError, OverflowError: *timeout* is no number of seconds.
         """
         clock = get_scheduler().clock
+        if timeout is not None:
+            timeout = check_timeout(timeout, "the timeout")
         deadline = inf if timeout is None else clock() + timeout
         while not predicate():
             remaining = None if timeout is None else deadline - clock()

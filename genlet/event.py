@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, List, Optional, TypeVar, Union, cast, overload
 
 from .abc import Green, Op, green
-from .kernel import AnyGreenThread, ExceptionLike, Wait, Waiters, waiting
+from .kernel import AnyGreenThread, ExceptionLike, Wait, Waiters, check_timeout, waiting
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -80,6 +80,7 @@ class Event(Generic[T]):
 
         Raises:
             BaseException: What was sent with ``send_exception``.
+            TypeError, ValueError, OverflowError: *timeout* is no number of seconds.
         """
         sent = self._sent
         if sent is None:
@@ -87,6 +88,8 @@ class Event(Generic[T]):
             sent = yield from listening.get()
             if listening.expired:
                 return None
+        elif timeout is not None:
+            check_timeout(timeout, "the timeout")  # a wrong one is an error whatever was sent
         return sent.get()
 
     @overload

@@ -38,6 +38,7 @@ from typing import (
     overload,
 )
 
+from ._counts import check_count
 from .abc import Green, Trap, green
 from .end import END, End
 from .errors import WouldBlock, WrongThread
@@ -82,7 +83,7 @@ class GreenPool:
         size: How many may run at a time; 0 lets nobody start until `resize`.
 
     Raises:
-        TypeError: *size* is no number.
+        TypeError: *size* is no int.
         ValueError: It is negative.
 
     Source:
@@ -266,13 +267,7 @@ class GreenPool:
 
 
 def _checked(size: int) -> int:
-    try:
-        number = int(size)
-    except ValueError:
-        raise TypeError(f"the size of a GreenPool is an int; got {size!r}") from None
-    if number < 0:
-        raise ValueError(f"the size of a GreenPool is 0 or more; got {number}")
-    return number
+    return check_count(size, "the size of a GreenPool")
 
 
 def _as_tuple(*args: A) -> Green[Tuple[A, ...]]:

@@ -9,6 +9,7 @@ from .kernel import (
     ExceptionLike,
     GreenletExit,
     GreenThread,
+    check_seconds,
     checkpoint,
     get_scheduler,
     getcurrent,
@@ -71,6 +72,9 @@ def spawn_after(
 ) -> GreenThread[T]:
     """Start a greenthread in *seconds*; ``cancel()`` keeps it from starting.
 
+    Raises:
+        TypeError, ValueError, OverflowError: *seconds* is no number of seconds.
+
     Source:
         eventlet ``spawn_after``.
     """
@@ -82,6 +86,9 @@ def spawn_after_local(
 ) -> GreenThread[T]:
     """Start a greenthread in *seconds*, unless the one that called this has ended by then.
 
+    Raises:
+        TypeError, ValueError, OverflowError: *seconds* is no number of seconds.
+
     Source:
         eventlet ``spawn_after_local``.
     """
@@ -90,9 +97,7 @@ def spawn_after_local(
 
 
 def _delay(seconds: float) -> float:
-    if seconds != seconds:
-        raise ValueError("cannot wait for NaN seconds")
-    return max(seconds, 0)
+    return max(check_seconds(seconds, "the time"), 0.0)
 
 
 @green

@@ -18,6 +18,7 @@ from typing import (
     overload,
 )
 
+from ._counts import check_count
 from .abc import Green, green
 from .end import END, End
 from .kernel import Wait, Waiters
@@ -55,6 +56,7 @@ class Pool(Generic[T]):
         free_items: Those that lie here.
 
     Raises:
+        TypeError, ValueError: A size is no int, or negative.
         TypeError: *min_size* items are wanted of a green `create`, which a constructor cannot call.
 
     Source:
@@ -86,8 +88,8 @@ class Pool(Generic[T]):
         order_as_stack: bool = False,
         create: Optional[Callable[[], Union[T, Green[T]]]] = None,
     ) -> None:
-        self.min_size: int = min_size
-        self.max_size: int = max_size
+        self.min_size: int = check_count(min_size, "min_size")
+        self.max_size: int = check_count(max_size, "max_size")
         self.order_as_stack: bool = order_as_stack
         self.current_size: int = 0
         self.free_items: Deque[T] = deque()
@@ -164,7 +166,7 @@ class Pool(Generic[T]):
 
     def resize(self, new_size: int) -> None:
         """Change the maximum.  Items beyond it are dropped when they are put back."""
-        self.max_size = new_size
+        self.max_size = check_count(new_size, "the size of a Pool")
         self._hand_out()
 
     def free(self) -> int:

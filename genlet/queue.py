@@ -13,9 +13,10 @@ from heapq import heapify, heappop, heappush
 from queue import Empty, Full
 from typing import Any, Generic, List, Optional, TypeVar, Union, cast
 
+from ._counts import check_whole, inf
 from .abc import Green, green
 from .end import END, End
-from .kernel import Wait, Waiters
+from .kernel import Wait, Waiters, check_timeout
 
 __all__ = [
     "Empty",
@@ -65,7 +66,7 @@ class LightQueue(Generic[T]):
     queue: Any  # whatever `_init` makes of it
 
     def __init__(self, maxsize: Optional[int] = None) -> None:
-        self.maxsize: Optional[int] = None if maxsize is None or maxsize < 0 else maxsize
+        self.maxsize: Optional[int] = _checked(maxsize)
         self.is_shutdown: bool = False
         self._getters: Waiters[T] = Waiters()
         self._putters: Waiters[None] = Waiters()
@@ -110,9 +111,12 @@ class LightQueue(Generic[T]):
         Raises:
             Full: There was no room in time; the item was not put.
             ShutDown: The queue is shut down, or was meanwhile; the item was not put.
+            TypeError, ValueError, OverflowError: *timeout* is no number of seconds.
         """
         maxsize = self.maxsize
         if not block or ((maxsize is None or len(self.queue) < maxsize) and not self.is_shutdown):
+            if timeout is not None and block:
+                check_timeout(timeout, "the timeout")  # a wrong one is an error in any case
             self.put_nowait(item)
             return
         if self.is_shutdown:
@@ -168,8 +172,11 @@ class LightQueue(Generic[T]):
         Raises:
             Empty: There was no item in time.
             ShutDown: The queue is shut down and empty.
+            TypeError, ValueError, OverflowError: *timeout* is no number of seconds.
         """
         if self.queue or not block or self.is_shutdown or (self.maxsize == 0 and self._putters):
+            if timeout is not None and block:
+                check_timeout(timeout, "the timeout")  # a wrong one is an error in any case
             return self.get_nowait()
         getter = Wait(self, "an item", self._getters, timeout, ask=self._look_to_get)
         item = yield from getter.get()
@@ -236,8 +243,9 @@ class LightQueue(Generic[T]):
 
     def resize(self, size: Optional[int]) -> None:
         """Change the size.  More room lets in waiting putters; less drops nothing."""
+        size = _checked(size)
         self._putters.check_thread()
-        self.maxsize = None if size is None or size < 0 else size
+        self.maxsize = size
         self._admit(self.maxsize)
 
     def shutdown(self, immediate: bool = False) -> None:
@@ -315,6 +323,18 @@ class LightQueue(Generic[T]):
             else:
                 self._unfinished += 1
                 putter.wake(None)
+
+
+def _checked(size: Optional[int]) -> Optional[int]:
+    """Return the size of a queue, None for one without limit.
+
+    Raises:
+        TypeError: It is neither None nor an int nor infinity.
+    """
+    if size is None or (isinstance(size, float) and size == inf):
+        return None
+    size = check_whole(size, "the size of a queue")
+    return None if size < 0 else size
 
 
 class Putter(Wait[None], Generic[T]):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, List, Optional, Protocol
 
+from ._counts import check_whole
 from .abc import Green, green
 from .errors import WouldBlock
-from .kernel import AnyGreenThread, Greenlet, Wait, Waiters, waiting
+from .kernel import AnyGreenThread, Greenlet, Wait, Waiters, check_timeout, waiting
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -22,18 +23,20 @@ def checked_timeout(blocking: bool, timeout: float) -> Optional[float]:
     """Return the timeout an acquire was given, None for no limit.
 
     Raises:
-        ValueError: It is negative and not -1, or is given to a call that does not wait.
+        ValueError: It is negative and not -1, or NaN, or is given to a call that does not wait.
+        TypeError, OverflowError: It is no number of seconds.
 
     Source:
         ``threading.Lock.acquire``.
     """
-    if timeout == -1:
+    seconds = check_timeout(timeout, "the timeout")
+    if seconds == -1:
         return None
-    if not timeout >= 0:
+    if seconds is not None and seconds < 0:
         raise ValueError("timeout value must be strictly positive")
     if not blocking:
         raise ValueError("can't specify timeout for non-blocking acquire")
-    return timeout
+    return seconds
 
 
 class Releasable(Protocol):
@@ -89,6 +92,8 @@ class Semaphore:
 
     def __init__(self, value: float = 1) -> None:
         try:
+            if isinstance(value, (str, bytes)):
+                raise TypeError("text is no number")
             count = int(value)
         except (TypeError, ValueError, OverflowError) as exc:
             raise TypeError(
@@ -225,6 +230,7 @@ class CappedSemaphore:
         limit: As given.
 
     Raises:
+        TypeError: One of them is no int.
         ValueError: *count* is negative or above *limit*.
 
     Source:
@@ -233,6 +239,7 @@ class CappedSemaphore:
     """
 
     def __init__(self, count: int, limit: int) -> None:
+        count, limit = check_whole(count, "count"), check_whole(limit, "limit")
         if count < 0:
             raise ValueError(
                 f"CappedSemaphore must be initialized with a positive number, got {count!r}"

@@ -49,6 +49,7 @@ from typing import (
 )
 from weakref import WeakSet
 
+from ._counts import check_count
 from .abc import Green, Op, green
 from .end import END, End
 from .kernel import Greenlet, Portal, Wait, portal
@@ -384,13 +385,14 @@ class ThreadPool:
             n: With 0, jobs to come are run by the caller's own thread, with a RuntimeWarning.
 
         Raises:
-            ValueError: *n* is negative.
+            TypeError, ValueError: *n* is no int, or negative.
 
         Source:
             eventlet ``tpool.set_num_threads``, which works only before the first use.
         """
+        n = _checked(n)
         with self._lock:
-            self._size = _checked(n)
+            self._size = n
             while self._idle and len(self._workers) > n:
                 self._dismiss(self._idle.pop())
             self._hire()
@@ -493,9 +495,7 @@ class ThreadPool:
 
 
 def _checked(size: int) -> int:
-    if size < 0:
-        raise ValueError(f"a pool has 0 threads or more; got {size}")
-    return size
+    return check_count(size, "the number of threads of a pool")
 
 
 def _default_size() -> int:

@@ -44,7 +44,9 @@ def test_barrier_of_one_never_waits() -> None:
         assert not other.started
 
     genlet.run(main)
-    with pytest.raises(ValueError, match=r"at least 1 party; got 0$"):
+    with pytest.raises(
+        ValueError, match=r"parties of a Barrier is a whole number, 1 or more; got 0$"
+    ):
         Barrier(0)
 
 

@@ -56,7 +56,7 @@ def test_semaphore_acquire_checks_its_arguments_as_the_standard_library_does() -
         semaphore = Semaphore(3)
         with pytest.raises(ValueError, match=r"^timeout value must be strictly positive$"):
             yield from semaphore.acquire(timeout=-2)
-        with pytest.raises(ValueError, match=r"^timeout value must be strictly positive$"):
+        with pytest.raises(ValueError, match=r"^the timeout is a number of seconds; got NaN$"):
             yield from semaphore.acquire(timeout=float("nan"))
         with pytest.raises(ValueError, match=r"^can't specify timeout for non-blocking acquire$"):
             yield from semaphore.acquire(blocking=False, timeout=1)

@@ -27,7 +27,7 @@ from .._compat import EDGE, POLLIN, POLLOUT, POLLPRI
 from ..abc import Green, HasFileno, green
 from ..errors import ClosedResource
 from ..hubs import notify_close
-from ..kernel import checkpoint, move_on_after, sleep, wait_fd
+from ..kernel import check_seconds, checkpoint, move_on_after, sleep, wait_fd
 from ..structured.combinators import race
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def ready_within(
     Raises:
         ClosedResource: It was closed meanwhile.
     """
+    if timeout is not None:
+        timeout = check_seconds(timeout, "the timeout")
     was_closed = is_closed()
     yield from checkpoint()
     if is_closed() and not was_closed:

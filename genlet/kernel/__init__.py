@@ -57,6 +57,7 @@ from .scope import (
     move_on_at,
     shielded,
 )
+from .seconds import check_grace, check_seconds, check_timeout
 from .state import NOBODY, Greenlet, Suspension
 from .timeout import Timeout
 from .traps import checkpoint, fault, sleep
@@ -87,7 +88,10 @@ __all__ = [
     "Wait",
     "Waiters",
     "available_hubs",
+    "check_grace",
     "check_open",
+    "check_seconds",
+    "check_timeout",
     "checkpoint",
     "closings_of",
     "fail_after",

@@ -360,6 +360,11 @@ def arming_failed(kernel: Kernel, gt: Greenlet, trap: object, exc: BaseException
     """Have *exc* raised at the line that yielded *trap*, in the next turn."""
     if isinstance(trap, Suspension):
         queued = gt.trap is not trap  # it was settled before the error
+        if not queued:
+            try:
+                trap.arm_failed()
+            except BaseException:
+                pass  # of a user's trap: the first error is the one to raise
         gt.trap = None
         trap.gt = gt
         gt.fault = exc

@@ -16,11 +16,13 @@ from .cancelled import ExceptionLike, fresh
 from .current import here, running
 from .fdwait import READABLE, WRITABLE, FdWait, closed, closings_of, side_name
 from .hub import Foreign, Hub, Watched, busy
+from .seconds import check_timeout, inf
 from .state import NOBODY, Suspension
 from .traps import fault, sleep
 
 if TYPE_CHECKING:
-    from .state import Greenlet, Kernel
+    from .seconds import check_timeout, inf
+from .state import Greenlet, Kernel
 
 # After one of these a short read proves nothing: the end or the error that follows the data was
 # reported by the same edge, and no second edge will come.
@@ -72,9 +74,12 @@ class Direction(Suspension):
         Raises:
             BusyResource: Another greenthread waits on this side.
             ClosedResource: The descriptor was closed meanwhile.
+            TypeError, ValueError, OverflowError: *timeout* is no number of seconds.
         """
         if self.gt is not NOBODY:
             raise self.descriptor.busy(self.mask, self.gt)
+        if timeout is not None and (timeout.__class__ is not float or not timeout < inf):
+            timeout = check_timeout(timeout, "the timeout")
         self.timeout = timeout
         yield self
         expired, self.expired = self.expired, False
@@ -98,6 +103,9 @@ class Direction(Suspension):
         if self.ready:
             gt.trap = None
             gt.scheduler.append(gt)
+
+    def arm_failed(self) -> None:
+        self.descriptor.unwant(self)
 
     def disarm(self) -> bool:
         if self.timer:
@@ -280,7 +288,11 @@ class Descriptor(Watched):
                 self._drop(wait)
                 raise
         else:
-            self._raise(wait.mask)
+            try:
+                self._raise(wait.mask)
+            except BaseException:
+                self._drop(wait)
+                raise
 
     def unwatch(self, wait: FdWait) -> None:
         self._drop(wait)
@@ -336,10 +348,11 @@ class Descriptor(Watched):
             raise elsewhere(self.fd)
         entry = hub.table.get(self.fd)
         known = False
+        waits: Sequence[FdWait] = ()
         if isinstance(entry, Foreign) and not entry.stale():
             # A greenthread waits by number on what is owned from now on: that goes on.
             known = entry.known
-            self.waits: Sequence[FdWait] = entry.waits
+            waits = entry.waits
         elif entry is not None:
             entry.close()  # its waits are for a file that is gone
         if hub.edge:
@@ -348,8 +361,9 @@ class Descriptor(Watched):
             else:
                 hub.poller.register(self.fd, OWNED)
         elif known:
-            for wait in self.waits:
+            for wait in waits:
                 self.interest |= wait.mask
+        self.waits: Sequence[FdWait] = waits
         hub.table[self.fd] = self
         self.hub = hub
 

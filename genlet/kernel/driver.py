@@ -11,7 +11,7 @@ from .fork import Orphaned
 from .pollers import choose
 from .report import not_callable, print_call_error
 from .scheduler import Scheduler
-from .seconds import wrong_grace
+from .seconds import check_grace
 
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec
@@ -76,8 +76,6 @@ class Runner:
         grace: float = 1.0,
         excepthook: Optional[Excepthook] = None,
     ) -> None:
-        if not grace >= 0:
-            raise wrong_grace(grace)
         if isinstance(hub, str):
             choose(hub).close()  # a wrong name is an error here, not in the middle of a program
         self.hub: Union[None, str, Poller] = hub
@@ -85,7 +83,7 @@ class Runner:
         self.ready: Optional[ReadyQueue[AnyGreenThread]] = ready
         self.instruments: Sequence[Instrument[AnyGreenThread]] = instruments
         self.companions: Sequence[Companion] = companions
-        self.grace: float = grace
+        self.grace: float = check_grace(grace)
         self.excepthook: Optional[Excepthook] = excepthook
         self._used_up: bool = False
 

@@ -9,6 +9,7 @@ from ..abc import Green, HasFileno, green
 from ..errors import ClosedResource
 from .cancelled import ExceptionLike, check_exception, fresh
 from .current import here
+from .seconds import check_timeout, inf
 from .state import NOBODY, Greenlet, Suspension
 from .timeout import Timeout
 from .traps import fault
@@ -27,6 +28,8 @@ class FdWait(Suspension):
     def __init__(self, fd: int, mask: int, timeout: Optional[float]) -> None:
         self.fd: int = fd
         self.mask: int = mask
+        if timeout is not None and (timeout.__class__ is not float or not timeout < inf):
+            timeout = check_timeout(timeout, "the timeout")
         self.timeout: Optional[float] = timeout
         self.closings: int = closings_of(fd)
         self.got: int = 0  # nothing of it is ready when the timeout has passed

@@ -20,7 +20,7 @@ from ..errors import WrongThread
 from .cancelled import Cancelled
 from .current import here, running
 from .delivery import encloses, poke_all
-from .seconds import inf, nan_deadline, nan_timeout, wrong_grace
+from .seconds import check_grace, check_seconds, check_timeout, inf
 from .state import ACTIVE, HARD, SOFT, Scope
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ class CancelScope(Scope):
     __slots__ = ("_deadline", "_seconds", "cancelled_caught")
 
     def __init__(self, *, deadline: float = inf, grace: float = 0, reason: object = None) -> None:
-        if deadline != deadline:
-            raise nan_deadline()
-        if not grace >= 0:
-            raise wrong_grace(grace)
+        if deadline is not inf and (deadline.__class__ is not float or not deadline < inf):
+            deadline = check_seconds(deadline, "the deadline")
+        if grace.__class__ is not int or grace != 0:
+            grace = check_grace(grace)
         self._deadline: float = deadline
         self._seconds: Optional[float] = None  # relative: the deadline is set on entering
         self.grace: float = grace
@@ -77,19 +77,21 @@ class CancelScope(Scope):
         if self.sequence:
             raise RuntimeError("a cancel scope can be entered only once: make a new one")
         scheduler = gt.scheduler
-        self.gt = gt
-        self.parent = gt.scope
-        gt.scope = self
         timers = scheduler.timers
-        timers.sequence = self.sequence = timers.sequence + 1
+        # What can fail comes first: the clock, the timer.  A scope that could not be entered must
+        # not stand in the chain.
         if self._seconds is not None:
             self._deadline = scheduler.clock() + self._seconds
         if self.state:  # cancelled before it was entered
-            gt.attention = True
             if self.state == SOFT and self.grace != inf:
                 timers.add(scheduler.clock() + self.grace, self)
+            gt.attention = True
         elif self._deadline != inf:
             timers.add(self._deadline, self)
+        timers.sequence = self.sequence = timers.sequence + 1
+        self.gt = gt
+        self.parent = gt.scope
+        gt.scope = self
         return self
 
     def __exit__(
@@ -129,8 +131,8 @@ class CancelScope(Scope):
 
     @deadline.setter
     def deadline(self, deadline: float) -> None:
-        if deadline != deadline:
-            raise nan_deadline()
+        if deadline.__class__ is not float or not deadline < inf:
+            deadline = check_seconds(deadline, "the deadline")
         self._deadline = deadline
         self._seconds = None
         if self.gt is not None and self.state == ACTIVE:
@@ -139,15 +141,16 @@ class CancelScope(Scope):
             if deadline != inf:
                 timers.add(deadline, self)
 
-    def expire_after(self, seconds: float, grace: float, reason: object) -> None:
+    def expire_after(
+        self, seconds: float, grace: float, reason: object, name: str = "the time"
+    ) -> None:
         """Set the deadline to *seconds* after the entering; called before the block is entered."""
-        if seconds != seconds:
-            raise nan_timeout()
-        if not grace >= 0:
-            raise wrong_grace(grace)
-        if seconds != inf:
+        if seconds.__class__ is float and seconds < inf:
             self._seconds = seconds
-        self.grace = grace
+        else:
+            self._seconds = check_timeout(seconds, name)
+        if grace.__class__ is not int or grace != 0:
+            self.grace = check_grace(grace)
         self.reason = reason
 
     def cancel(self, reason: object = None) -> None:
@@ -167,8 +170,9 @@ class CancelScope(Scope):
             self.reason = reason
         try:
             self.interrupt_all(self.grace)
-        except WrongThread:
-            self.reason = before
+        except BaseException:
+            if not self.state:
+                self.reason = before
             raise
 
     def interrupt_all(
@@ -191,9 +195,10 @@ class CancelScope(Scope):
         scheduler = holder.scheduler
         if scheduler is not here.scheduler:
             raise WrongThread("a scope is cancelled from a thread that does not run its kernel")
+        until = inf if grace == 0 else scheduler.clock() + grace  # the clock may fail
         scheduler.timers.cancel(self)
-        if grace != 0 and grace != inf:
-            scheduler.timers.add(scheduler.clock() + grace, self)
+        if until != inf:
+            scheduler.timers.add(until, self)
         self.state = HARD if grace == 0 else SOFT
         self.spread(poke_all if then is None else then)
 
@@ -310,10 +315,10 @@ def shielded(timeout: float) -> CancelScope:
     block.  When *timeout* has passed the block is left quietly, as with `move_on_after`: there is no
     shield without a bound.
     """
-    if timeout == inf:
-        raise ValueError("a shield needs a bound: give it a finite number of seconds")
     scope = CancelScope()
-    scope.expire_after(timeout, 0, None)
+    scope.expire_after(timeout, 0, None, "the timeout")
+    if scope._seconds is None:
+        raise ValueError("a shield needs a bound: give it a finite number of seconds")
     scope.shield = True
     return scope
 

@@ -18,6 +18,7 @@ from .greenthread import GreenThread
 from .group import Group
 from .holding import NEVER, UNSTARTED, Unstarted
 from .instruments import Instruments, ObservedSteps
+from .seconds import inf
 from .state import HARD
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def spawn(
         )
     if kernel.closed or kernel.orphan:
         raise RuntimeError("the run has ended: nothing can be spawned in it any more")
+    starts = None if delay is None else kernel.clock() + delay
     context = copy_context()
     gen: GeneratorType[Trap, None, T]
     if type(fn) is FunctionType and fn.__code__.co_flags & GENERATOR:
@@ -76,10 +78,10 @@ def spawn(
             _look_around(kernel, gt)
         if gt.gen is None:
             pass  # the group takes no new members: it has ended already
-        elif delay is None:
+        elif starts is None:
             kernel.append(gt)
         else:
-            gt.trap = DelayedStart(gt, delay, kernel.current if local else None)
+            gt.trap = DelayedStart(gt, starts, kernel.current if local else None)
     except BaseException:
         # Nobody knows it yet: it has never been.
         group.members.pop(gt, None)
@@ -184,19 +186,20 @@ class DelayedStart(Unstarted):
     """Spawned, and to become runnable after a delay.
 
     Args:
+        starts: When, in seconds of the run's clock; with infinity it never does.
         creator: The greenthread that must still live then; None for none.
     """
 
     __slots__ = ("creator", "timer")
 
-    def __init__(self, gt: Greenlet, delay: float, creator: Optional[Greenlet]) -> None:
+    def __init__(self, gt: Greenlet, starts: float, creator: Optional[Greenlet]) -> None:
         self.gt = gt
         self.creator: Optional[Greenlet] = creator
         self.timer: int = 0
         if creator is not None:
             cast("AnyGreenThread", creator).link(drop, gt)
-        scheduler = gt.scheduler
-        scheduler.timers.add(scheduler.clock() + delay, self)
+        if starts != inf:
+            gt.scheduler.timers.add(starts, self)
 
     def disarm(self) -> bool:
         self.gt.scheduler.timers.cancel(self)

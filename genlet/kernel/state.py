@@ -92,6 +92,9 @@ class Suspension(Trap):
         """
         raise NotImplementedError
 
+    def arm_failed(self) -> None:
+        """Undo what `arm` had done when it raised; not called for a trap that it had settled."""
+
     def disarm(self) -> bool:
         """Undo `arm`; False if that is impossible, and the result must be awaited."""
         raise NotImplementedError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Optional, Type, TypeVar, Union, 
 from .cancelled import ExceptionLike, check_exception
 from .current import running
 from .delivery import interrupt
-from .seconds import inf, nan_timeout
+from .seconds import check_timeout, inf
 from .state import Interrupt
 
 if TYPE_CHECKING:
@@ -74,8 +74,6 @@ class Timeout(BaseException, Generic[Silent]):
         self, seconds: Optional[float] = None, exception: Union[None, bool, ExceptionLike] = None
     ) -> None:
         super().__init__()
-        if seconds is not None and seconds != seconds:
-            raise nan_timeout()
         if exception is not None and not isinstance(exception, bool):
             check_exception(exception, "Timeout")
         self.seconds: Optional[float] = seconds
@@ -91,15 +89,19 @@ class Timeout(BaseException, Generic[Silent]):
 
         Raises:
             AssertionError: It is running already.
+            TypeError, ValueError, OverflowError: *seconds* is no number of seconds.
         """
         if self.timer or self.fired is not None:
             raise AssertionError(f"{self!r} is already started: cancel it first")
         self._gt = gt = running()
         scheduler = gt.scheduler
         timers = scheduler.timers
-        timers.sequence = self._since = timers.sequence + 1
+        # Read, and not stored in __init__: it may be set between two starts.
         seconds = self.seconds
-        if seconds is not None and seconds != inf:
+        if seconds is not None and (seconds.__class__ is not float or not seconds < inf):
+            seconds = check_timeout(seconds, "the time")
+        timers.sequence = self._since = timers.sequence + 1
+        if seconds is not None:
             timers.add(scheduler.clock() + seconds, self)
 
     @property

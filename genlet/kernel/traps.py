@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 
 from ..abc import Green, green
 from ..errors import SharedGenerator
-from .seconds import inf
+from .seconds import check_seconds, inf
 from .state import NOBODY, Greenlet, Suspension
 from .throwing import throw_in
 
@@ -100,7 +100,7 @@ class Sleep(Suspension):
     __slots__ = ("seconds", "timer")
 
     def __init__(self, seconds: float) -> None:
-        self.seconds: float = seconds
+        self.seconds: float = seconds  # more than 0
         self.timer: int = 0
 
     def arm(self, gt: Greenlet) -> None:
@@ -131,18 +131,18 @@ def sleep(seconds: float = 0) -> Green[None]:
             until interrupted.
 
     Raises:
-        ValueError: *seconds* is NaN.
+        TypeError, ValueError, OverflowError: *seconds* is no number of seconds.
 
     Source:
         eventlet ``sleep``; ``time.sleep``, which refuses a negative time.
     """
     trap: Suspension
-    if seconds <= 0:
+    if seconds == 0:  # by far the most frequent
         trap = Pause()
-    elif seconds == seconds:
-        trap = Sleep(seconds)
     else:
-        raise ValueError("cannot sleep for NaN seconds")
+        if seconds.__class__ is not float or not seconds < inf:
+            seconds = check_seconds(seconds, "the time")
+        trap = Pause() if seconds <= 0 else Sleep(seconds)
     yield trap
     gt = trap.gt
     if gt.scheduler.current is not gt or gt.fault is not None:

@@ -9,7 +9,7 @@ from ..abc import Green, green
 from ..errors import WrongThread
 from .cancelled import ExceptionLike, fresh
 from .current import here
-from .seconds import inf, nan_timeout
+from .seconds import check_timeout, inf
 from .state import NOBODY, Greenlet, Kernel, Suspension
 from .traps import fault
 
@@ -59,8 +59,8 @@ class Wait(Suspension, Generic[T]):
         default: Optional[T] = None,
         ask: Optional[Callable[[Wait[T]], object]] = None,
     ) -> None:
-        if timeout is not None and timeout != timeout:
-            raise nan_timeout()
+        if timeout is not None and (timeout.__class__ is not float or not timeout < inf):
+            timeout = check_timeout(timeout, "the timeout")
         self._subject: Any = subject  # a subclass knows its type
         self._what: str = what
         self._line: Optional[Waiters[T]] = line
@@ -145,18 +145,21 @@ class Wait(Suspension, Generic[T]):
             self.gt = gt
             line._line.append(self)  # line.join, inlined
             line._live += 1
-        try:
-            timeout = self._timeout
-            if timeout is not None and timeout != inf:
-                scheduler = gt.scheduler
-                scheduler.timers.add(scheduler.clock() + timeout, self)
-            ask = self._ask
-            if ask is not None:
-                ask(self)
-        except BaseException:
-            if gt.trap is self:
-                self.disarm()
-            raise
+        timeout = self._timeout
+        if timeout is not None:
+            scheduler = gt.scheduler
+            scheduler.timers.add(scheduler.clock() + timeout, self)
+        ask = self._ask
+        if ask is not None:
+            ask(self)
+
+    def arm_failed(self) -> None:
+        if self.timer:
+            self.gt.scheduler.timers.cancel(self)
+        line = self._line
+        # A subclass may have failed before it joined the line.
+        if line is not None and any(wait is self for wait in line._line):
+            line.leave(self)
 
     def disarm(self) -> bool:
         if self.timer:

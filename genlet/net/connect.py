@@ -7,6 +7,7 @@ import socket as real
 import sys
 from typing import TYPE_CHECKING, Any, List, Optional, Tuple, Union
 
+from .._counts import check_port
 from ..abc import Green, green
 from ..green.socket import (
     AF_INET6,
@@ -17,7 +18,7 @@ from ..green.socket import (
     getaddrinfo,
     socket,
 )
-from ..kernel import get_scheduler
+from ..kernel import check_grace, get_scheduler
 from ..queue import Empty, Queue
 from ..structured.taskgroup import TaskGroup
 from .happy import DELAY, Timetable, interleave
@@ -73,6 +74,9 @@ def connect(
         family: ``AF_INET`` or ``AF_INET6`` to use only addresses of that family.
 
     Raises:
+        TypeError, OverflowError: *port* is no int, or not from 0 to 65535.
+        TypeError, ValueError, OverflowError: *happy_eyeballs_delay* is no number of seconds, or
+            negative.
         ConnectError: All attempts failed; also a ConnectionRefusedError if all were refused.
         gaierror: The name has no address, or the look-up failed.
         ssl.SSLError: The TLS handshake failed.
@@ -82,7 +86,8 @@ def connect(
     """
     if server_hostname is not None and not tls:
         raise ValueError("server_hostname is for TLS: pass tls=True or a context too")
-    found = yield from getaddrinfo(host, port, family, SOCK_STREAM)
+    check_grace(happy_eyeballs_delay, "happy_eyeballs_delay")
+    found = yield from getaddrinfo(host, check_port(port), family, SOCK_STREAM)
     addresses = interleave([(entry[0], entry[4]) for entry in found])
     sock, address = yield from _race(
         f"{host}:{port}", addresses, local_address, happy_eyeballs_delay

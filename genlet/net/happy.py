@@ -7,6 +7,8 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Dict, Generic, List, Optional, Sequence, Tuple, TypeVar
 
+from ..kernel import check_grace
+
 T = TypeVar("T")
 
 DELAY = 0.25  # seconds; RFC 8305 section 8 recommends 250 ms
@@ -49,10 +51,8 @@ class Timetable(Generic[T]):
     """
 
     def __init__(self, items: Sequence[T], delay: float = DELAY) -> None:
-        if not delay >= 0:
-            raise ValueError(f"the delay is a number of seconds, 0 or more; got {delay!r}")
         self._items: Sequence[T] = items
-        self._delay: float = delay
+        self._delay: float = check_grace(delay, "the delay")
         self._begun: int = 0
         self._running: int = 0
         self._due: Optional[float] = None  # when the next one begins; None, at once

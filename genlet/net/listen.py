@@ -12,6 +12,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING, Any, List, Optional, Tuple, Union
 
+from .._counts import check_port
 from ..abc import Green, green
 from ..end import END, End
 from ..errors import ClosedResource
@@ -194,8 +195,10 @@ def listen(
 
     Raises:
         ValueError: *host* is a name.
+        TypeError, OverflowError: *port* is no int, or not from 0 to 65535.
         OSError: The port is taken, or the address is not one of this machine.
     """
+    port = check_port(port)
     addresses = _addresses(host, port, family)
     for _ in range(PORT_TRIES - 1):
         try:

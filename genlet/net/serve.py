@@ -22,12 +22,15 @@ from logging import Logger, getLogger  # now: with no descriptor left nothing ca
 from math import inf
 from typing import TYPE_CHECKING, Callable, Iterable, Optional, Tuple, Union
 
+from .._counts import check_count
 from ..abc import Green, green
 from ..errors import ClosedResource
 from ..kernel import (
     AnyGreenThread,
     Cancelled,
     GreenletExit,
+    check_grace,
+    check_seconds,
     fail_after,
     get_scheduler,
     getcurrent,
@@ -103,16 +106,19 @@ def serve(
             raises itself ends the server.  None reports on stderr, through the run's excepthook.
 
     Raises:
+        TypeError, ValueError, OverflowError: *limit* is no int, or less than 1; a number of seconds
+            is none, or *grace* is negative.
         OSError: A listener failed in a way that will not pass.
 
     Source:
         eventlet ``serve``, trio ``serve_listeners``, Go ``http.Server.Shutdown``.
     """
-    if limit < 1:
-        raise ValueError(f"limit is 1 or more; got {limit}")
     every = (listeners,) if isinstance(listeners, Listener) else tuple(listeners)
-    server = Server(handler, limit, tls, handshake_timeout, on_error)
     try:
+        limit = check_count(limit, "limit", 1)
+        handshake_timeout = check_seconds(handshake_timeout, "handshake_timeout")
+        drain, grace = check_seconds(drain, "drain"), check_grace(grace)
+        server = Server(handler, limit, tls, handshake_timeout, on_error)
         yield from server.run(every, stopper or Stopper(), drain, grace)
     finally:
         for listener in every:

@@ -18,10 +18,11 @@ import socket as real
 import warnings
 from typing import TYPE_CHECKING, Any, List, Optional, Protocol, Union, cast
 
+from .._counts import check_count, check_size
 from ..abc import Green, green
 from ..end import END, End
 from ..errors import BusyResource, ClosedResource, IncompleteReadError, LimitOverrunError
-from ..kernel import get_scheduler, move_on_after
+from ..kernel import check_seconds, get_scheduler, move_on_after
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -102,12 +103,13 @@ class Stream:
         """Return what there is, 1 to *max_bytes* bytes, waiting for the first; empty at the end.
 
         Raises:
+            TypeError, ValueError: *max_bytes* is no int, or less than 1.
             ConnectionResetError: The peer has reset the connection.
             BusyResource: Another greenthread reads.
             ClosedResource: The stream was closed meanwhile.
         """
-        if max_bytes < 1:
-            raise ValueError(f"max_bytes is 1 or more; got {max_bytes}")
+        if max_bytes.__class__ is not int or max_bytes < 1:
+            max_bytes = check_count(max_bytes, "max_bytes", 1)
         if self._data:
             return self._take(min(self._at + max_bytes, len(self._data)))
         return (yield from self.socket.recv(max_bytes))
@@ -123,10 +125,11 @@ class Stream:
         """Return the next *size* bytes.
 
         Raises:
+            TypeError, ValueError: *size* is no int, or negative.
             IncompleteReadError: The stream ended before that; ``partial`` is what there was.
         """
-        if size < 0:
-            raise ValueError(f"size is 0 or more; got {size}")
+        if size.__class__ is not int or size < 0:
+            size = check_count(size, "size")
         while True:
             missing = size - (len(self._data) - self._at)
             if missing <= 0:
@@ -143,7 +146,7 @@ class Stream:
         """Return the bytes up to and with *separator*.
 
         Args:
-            limit: How many bytes may come before the separator.
+            limit: How many bytes may come before the separator; infinity for any number.
 
         Raises:
             IncompleteReadError: The stream ended before that; ``partial`` is what there was.
@@ -173,6 +176,8 @@ class Stream:
         """Return the bytes with *separator*, or if *at_end* all there are at the end."""
         if not separator:
             raise ValueError("the separator is empty")
+        if limit.__class__ is not int or limit < 0:
+            limit = check_size(limit, "limit")
         scanned = self._at
         while True:
             found = self._data.find(separator, scanned)
@@ -201,7 +206,7 @@ class Stream:
 
     def lines(self, limit: int = LIMIT) -> Lines:
         """Return the lines that are still to come, as a source with ``next()``."""
-        return Lines(self, limit)
+        return Lines(self, check_size(limit, "limit"))
 
     @green
     def read_all(self, limit: int = ALL) -> Green[bytes]:
@@ -213,6 +218,8 @@ class Stream:
         Raises:
             LimitOverrunError: There are more than *limit* bytes; they are still to be read.
         """
+        if limit.__class__ is not int or limit < 0:
+            limit = check_size(limit, "limit")
         while len(self._data) - self._at <= limit:
             chunk = yield from self.socket.recv(CHUNK)
             if not chunk:
@@ -377,6 +384,7 @@ class Stream:
             BrokenPipeError: An earlier send failed.
             BusyResource: Another greenthread sends, or reads; the stream is closed.
         """
+        linger = check_seconds(linger, "linger")
         if self._refusal is CLOSED:
             return
         with self:

@@ -20,6 +20,7 @@ from typing import (
 )
 
 from .._compat import is_fresh
+from .._counts import check_count
 from ..abc import Green, Op, green
 from ..end import END, End
 from ..kernel import AnyGreenThread, Greenlet, GreenThread, Wait, Waiters, checkpoint
@@ -143,14 +144,14 @@ def amap(
         BaseException: The first call to fail raised it, or *items* did; the other calls were
             cancelled and have ended.
         GreenletExit: One of the calls was killed.
-        ValueError: The limit is less than 1.
+        TypeError, ValueError: The limit is no int, or less than 1.
 
     Source:
         On trio and anyio it is written with a nursery and a limiter; ``GreenPool.imap`` gives each
         result when it is there.
     """
-    if limit is not None and limit < 1:
-        raise ValueError(f"amap needs a limit of 1 or more, None for no limit; got {limit!r}")
+    if limit is not None:
+        limit = check_count(limit, "the limit of amap", 1)
     children: List[GreenThread[B]] = []
     group = TaskGroup(errors="first", name="amap")
     yield from strictly(group, _spawn_each(group, fn, items, limit, children))

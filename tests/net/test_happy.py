@@ -132,7 +132,7 @@ def test_a_timetable_of_nothing_is_over() -> None:
 @pytest.mark.parametrize("delay", [-1, float("nan")])
 def test_a_delay_that_is_none_is_refused(delay: float) -> None:
     """Less than nothing, or no number."""
-    with pytest.raises(ValueError, match="the delay is a number of seconds, 0 or more; got"):
+    with pytest.raises(ValueError, match=r"^the delay is a number of seconds(, 0 or more)?; got"):
         Timetable([1], delay)
 
 

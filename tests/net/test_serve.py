@@ -573,7 +573,7 @@ def test_a_limit_below_one_is_refused() -> None:
     """It would serve nobody."""
 
     def main() -> Green[None]:
-        with local() as listeners, pytest.raises(ValueError, match="limit is 1 or more; got 0"):
+        with local() as listeners, pytest.raises(ValueError, match="1 or more; got 0"):
             yield from serve(echo, listeners, limit=0)
 
     run(main)

@@ -394,7 +394,9 @@ def test_amap_refuses_a_limit_below_one(limit: int) -> None:
     """With a limit of 0 no call could start."""
 
     def main() -> Green[None]:
-        with raising(ValueError, match=f"amap needs a limit of 1 or more.*got {limit}"):
+        with raising(
+            ValueError, match=f"^the limit of amap is a whole number, 1 or more; got {limit}$"
+        ):
             yield from amap(gives, [1], limit=limit)
 
     genlet.run(main)
