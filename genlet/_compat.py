@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from types import GeneratorType
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Optional
 
 IS_PYPY: bool = sys.implementation.name == "pypy"
 IS_LINUX: bool = sys.platform.startswith("linux")
@@ -27,23 +27,34 @@ EDGE: int = 1 << 31
 if sys.platform == "win32":
     # select and set_wakeup_fd take only sockets there.
 
-    def bell_pipe() -> Tuple[int, int, List[object]]:
-        """Return the reading and the writing end of a pipe, and what keeps them open."""
+    def open_bell(ends: List[int]) -> None:
+        """Make a pipe, and append the numbers of its reading and its writing end to *ends*."""
         import socket
 
-        reading, writing = socket.socketpair()
-        reading.setblocking(False)
-        writing.setblocking(False)
-        return reading.fileno(), writing.fileno(), [reading, writing]
+        pair = socket.socketpair()
+        for end in pair:
+            end.setblocking(False)
+        ends += [end.detach() for end in pair]
+
+    def close_bell(ends: List[int]) -> None:
+        """Close the ends of a pipe, and forget them."""
+        import socket
+
+        while ends:
+            socket.close(ends.pop())
 
 else:
 
-    def bell_pipe() -> Tuple[int, int, List[object]]:
-        """Return the reading and the writing end of a pipe, and what keeps them open."""
-        reading, writing = os.pipe()
-        os.set_blocking(reading, False)
-        os.set_blocking(writing, False)
-        return reading, writing, []
+    def open_bell(ends: List[int]) -> None:
+        """Make a pipe, and append the numbers of its reading and its writing end to *ends*."""
+        ends += os.pipe()  # known to the caller before anything can fail
+        for end in ends:
+            os.set_blocking(end, False)
+
+    def close_bell(ends: List[int]) -> None:
+        """Close the ends of a pipe, and forget them."""
+        while ends:
+            os.close(ends.pop())
 
 
 if sys.version_info >= (3, 11) and not IS_PYPY:

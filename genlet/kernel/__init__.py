@@ -39,13 +39,14 @@ from .cancelled import Cancelled, ExceptionLike, GreenletExit, interrupted_by
 from .current import here
 from .delivery import fail_wait
 from .descriptor import Descriptor, Direction
-from .driver import Runner, run, use_hub
+from .driver import Runner, run
 from .fdwait import check_open, closings_of, trampoline, wait_fd
 from .greenthread import AnyGreenThread, GreenThread, waiting
 from .group import Group
 from .guest import Guest
 from .nullinstrument import NullInstrument
 from .pollers import available as available_hubs
+from .pollers import use_hub
 from .portals import Portal, portal
 from .scheduler import Scheduler, get_scheduler, getcurrent
 from .scope import (

@@ -148,6 +148,14 @@ def encloses(outer: Scope, scope: Optional[Scope]) -> bool:
     return False
 
 
+class Surfaced(Interrupt):
+    """An exception that is raised in main because it belongs to no greenthread, such as Ctrl-C."""
+
+    __slots__ = ()
+
+    surfaced = True
+
+
 # ---- interrupting one greenthread -----------------------------------------------------------------
 
 

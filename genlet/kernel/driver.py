@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Callable, Optional, Sequence, Type, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Type, TypeVar, Union
 
 from ..abc import Green
 from .current import here, kernels
+from .endings import report_call
 from .fork import Orphaned
 from .pollers import choose
-from .report import not_callable, print_call_error
+from .report import not_callable
 from .scheduler import Scheduler
 from .seconds import check_grace
 
@@ -23,27 +24,6 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
 
 T = TypeVar("T")
-
-_default_hub: Optional[str] = None
-
-
-def use_hub(name: Optional[str] = None) -> None:
-    """Choose the poller of later runs that do not choose themselves.
-
-    Args:
-        name: One of ``python3 -m genlet hubs``; None goes back to ``GENLET_HUB`` and the platform.
-
-    Raises:
-        ValueError: This platform has no such hub.
-
-    Source:
-        eventlet ``hubs.use_hub``, which also takes classes and modules; hand an instance to
-        ``Runner(hub=...)`` instead.
-    """
-    global _default_hub
-    if name is not None:
-        choose(name).close()
-    _default_hub = name
 
 
 class Runner:
@@ -110,27 +90,33 @@ class Runner:
             excepthook=self.excepthook,
             grace=self.grace,
         )
-        companions = self.companions
-        inherited, here.inherited = here.inherited, False
-        begin(scheduler, companions)
+        finished = False
         try:
-            gt = scheduler.spawn(main, args, kwargs, verb="run")
-        except BaseException:
-            finish(scheduler, companions, outer)
-            here.inherited = inherited
+            try:
+                # Ctrl-C is taken over before there is anything to undo, and given back when all is
+                # undone.  In between it is noted, and raised by main or below.
+                scheduler.signals.install()
+                begin(scheduler, self.companions)
+                gt = scheduler.spawn(main, args, kwargs, verb="run")
+                gt.site = None
+                gt.name = "main"
+                scheduler.main = gt
+                drive(scheduler)
+                if scheduler.wakeup.calls:
+                    scheduler.wakeup.run_calls()  # Ctrl-C in the last step of all
+            finally:
+                if not scheduler.orphan:
+                    finish(scheduler, outer)
+                    finished = True
+        except BaseException as exc:
+            if isinstance(exc, Orphaned):
+                raise exc.outcome() from None
+            if not (finished or scheduler.orphan):
+                finish(scheduler, outer)  # an error came out of the middle of it
+            scheduler.signals.raise_unheard()
             raise
-        gt.site = None
-        gt.name = "main"
-        scheduler.main = gt
-        try:
-            scheduler.signals.install()
-            drive(scheduler)
-            scheduler.wakeup.run_calls()  # Ctrl-C in the last step of all
-        except Orphaned as orphaned:
-            raise orphaned.outcome() from None
-        finally:
-            if not scheduler.orphan:
-                finish(scheduler, companions, outer)
+        if scheduler.wakeup.calls:
+            scheduler.signals.raise_unheard()
         if scheduler.closing.late_exit is not None:
             raise scheduler.closing.late_exit
         error = gt.error
@@ -144,24 +130,21 @@ class Runner:
     def poller(self) -> Poller:
         """Return the poller for a run: the one given, or a new one."""
         hub = self.hub
-        if hub is None:
-            hub = _default_hub
         return choose(hub) if hub is None or isinstance(hub, str) else hub
 
 
 def begin(scheduler: Scheduler, companions: Sequence[Companion]) -> None:
     """Make *scheduler* the kernel of this thread, and start *companions*."""
-    outer = here.scheduler
     here.scheduler = scheduler
     kernels[scheduler] = None
     if scheduler.instruments is not None:
         scheduler.instruments.tell("before_run")
-    for index, companion in enumerate(companions):
-        try:
+    if companions:
+        started: List[Companion] = []
+        scheduler.companions = started
+        for companion in companions:
             companion.start(scheduler)
-        except BaseException:
-            finish(scheduler, companions[:index], outer)
-            raise
+            started.append(companion)
 
 
 def drive(scheduler: Scheduler) -> None:
@@ -180,23 +163,22 @@ def drive(scheduler: Scheduler) -> None:
         pass
 
 
-def finish(scheduler: Scheduler, companions: Sequence[Companion], outer: Optional[Kernel]) -> None:
+def finish(scheduler: Scheduler, outer: Optional[Kernel]) -> None:
     """Take everything down, whatever has happened.
+
+    An error may come out of the middle of it.  Called again, it does what is left to do.
 
     Args:
         outer: The kernel of this thread before `begin`.
     """
-    with scheduler.wakeup.lock:
+    wakeup = scheduler.wakeup
+    with wakeup.lock:
         scheduler.closed = True
     try:
         if scheduler.root.members:
             scheduler.closing.give_up()  # an exception left the middle of the loop
         scheduler.closing.close_leftovers()
     finally:
-        scheduler.signals.restore()
-        scheduler.wakeup.close()
-        scheduler.hub.clear()
-        scheduler.hub.poller.close()
         here.scheduler = outer
         kernels.pop(scheduler, None)
         if scheduler.orders:
@@ -204,11 +186,21 @@ def finish(scheduler: Scheduler, companions: Sequence[Companion], outer: Optiona
                 order.settle(RuntimeError("the run ended before it could do this"))
         if scheduler.instruments is not None:
             scheduler.instruments.tell("after_run")
-        for companion in reversed(companions) if companions else ():
+        while scheduler.companions:
+            companion = scheduler.companions[-1]
             try:
                 companion.stop()
-            except Exception as exc:
-                print_call_error(companion, exc)
+            except BaseException as exc:
+                report_call(scheduler, companion, exc)
+            scheduler.companions.pop()
+        if wakeup.ends:
+            scheduler.signals.leave_wakeup()
+            wakeup.close()
+        scheduler.hub.clear()
+        try:
+            scheduler.hub.poller.close()
+        finally:
+            scheduler.signals.restore()
 
 
 def run(main: Callable[P, Green[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -12,9 +12,9 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, cast
 
 from . import report
-from .cancelled import Cancelled, GreenletExit, forget, is_final
+from .cancelled import Cancelled, GreenletExit, forget, fresh, is_final
 from .chains import chained
-from .delivery import MAX_REFUSALS, Stillborn, attend, interrupt, step_now, tell_hook
+from .delivery import MAX_REFUSALS, Stillborn, Surfaced, attend, interrupt, step_now, tell_hook
 from .holding import NEVER, Held
 from .instruments import ObservedSteps
 from .seconds import inf
@@ -88,8 +88,8 @@ def end(
         group.ended(gt)
     if gt is kernel.main:
         for what in gt.interrupts or ():
-            if isinstance(what.exc, type) and issubclass(what.exc, KeyboardInterrupt):
-                kernel.closing.late_exit = KeyboardInterrupt()  # it came in main's last step
+            if what.surfaced:
+                kernel.closing.late_exit = fresh(what.exc)  # it came in main's last step
         kernel.closing.begin()
 
 
@@ -183,7 +183,7 @@ def _report(kernel: Kernel, gt: Greenlet, error: BaseException) -> None:
 def surface(kernel: Kernel, error: BaseException) -> None:
     """Raise *error*, which belongs to no greenthread, in main, or out of the run if main has ended."""
     if kernel.main is not None and not kernel.main.dead:
-        interrupt(kernel.main, Interrupt(error))
+        interrupt(kernel.main, Surfaced(error))
     else:
         kernel.closing.late_exit = error
 
@@ -253,11 +253,14 @@ class Closing:
 
     def close_leftovers(self) -> None:
         """Close the generators that are left over, newest first, and report them."""
-        survivors = sorted(self._leftovers, key=lambda gt: gt.number)
+        survivors = self._leftovers
+        if not survivors:
+            return
         scheduler = self._scheduler
-        if survivors:
-            scheduler.report_survivors(survivors)
-        for gt in reversed(survivors):
+        survivors.sort(key=lambda gt: gt.number)
+        scheduler.report_survivors(list(survivors))
+        while survivors:
+            gt = survivors.pop()
             gen = cast("GeneratorType[Any, Any, Any]", gt.gen)
             gt.gen = None
             gt.killed_by = None
@@ -269,9 +272,12 @@ class Closing:
             for _ in range(MAX_REFUSALS):  # a suspension in its cleanup is refused as well
                 try:
                     gt.steps.run(gen.throw, GeneratorExit())
+                except KeyboardInterrupt as exc:
+                    self.late_exit = exc  # it was not for this greenthread
+                    break
                 except BaseException:
                     break
-        scheduler.current = None
+            scheduler.current = None
 
 
 # ---- tracebacks ------------------------------------------------------------------------------------

@@ -99,7 +99,6 @@ class Guest:
         self.ended: bool = False
         self._ask: Callable[[], object] = ask
         self._asked: bool = False
-        self._companions: Sequence[Companion] = companions
         self._begun: bool = False  # the generator of turns is sent None once, then events
         self._stopping: bool = False
         self._end: Wait[None] = Wait(self, "the host to end", ask=self._look)
@@ -108,8 +107,8 @@ class Guest:
         scheduler.guest = self
         scheduler.hosted = True
         scheduler.pledges += 1
-        begin(scheduler, companions)
         try:
+            begin(scheduler, companions)
             main = scheduler.spawn(self._end.get, (), {}, verb="Guest")
             main.site = None
             main.name = "main"
@@ -120,7 +119,7 @@ class Guest:
             self._leave()
             self._want_turn()
         except BaseException:
-            finish(scheduler, companions, None)
+            finish(scheduler, None)
             raise
 
     @property
@@ -253,7 +252,11 @@ class Guest:
         if self._scheduler.orphan:
             return  # this is a forked child: what is left belongs to the parent
         self._turns.close()
-        finish(self._scheduler, self._companions, None)
+        try:
+            finish(self._scheduler, None)
+        except BaseException:
+            finish(self._scheduler, None)  # what is left of it
+            raise
 
     def _raise_outcome(self) -> None:
         scheduler = self._scheduler

@@ -58,7 +58,8 @@ if TYPE_CHECKING:
     from contextvars import Context
     from types import GeneratorType
 
-    from ..abc import Clock, Excepthook, Green, Instrument, Poller, ReadyQueue, ThreadJob, Trap
+    from ..abc import Clock, Companion, Excepthook, Green, Instrument, Poller, ReadyQueue, Trap
+    from ..abc import ThreadJob as Job
     from .greenthread import AnyGreenThread, GreenThread
     from .state import DescriptorTable, Greenlet, Members, Observers, RunEnd
 
@@ -66,6 +67,8 @@ T = TypeVar("T")
 
 # The longest wait asked of the poller, in seconds: epoll takes milliseconds in 31 bits.
 DAY = 86400.0
+# The longest wait that nothing can interrupt, in seconds: there is no wakeup pipe.
+BLIND = 0.05
 
 Events = Sequence[Tuple[int, int]]
 
@@ -85,6 +88,7 @@ class Scheduler(Kernel):
     orphan: bool = False
     hosted: bool = False
     between_turns: bool = False
+    companions: Optional[List[Companion]] = None  # those that were started
     _external: Optional[Greenlet] = None  # see _may_be_woken
     _blocked: bool = False  # the poller has been asked for a wait that blocks
 
@@ -304,7 +308,11 @@ class Scheduler(Kernel):
         """Wait with the poller; before the first wait that blocks, let signals interrupt it."""
         wait = self.hub.poller.wait
         if timeout != 0:
-            self.signals.before_blocking()
+            try:
+                self.signals.before_blocking()
+            except (OSError, ValueError):  # no descriptor is left, or none that the poller takes
+                bound = BLIND if timeout is None else min(timeout, BLIND)
+                return wait(0.0 if self.ready or self.wakeup.calls else bound)
             self._blocked = True
             told = self.instruments
             self.wait = wait if told is None else told.wait(wait, self.ready)
@@ -324,14 +332,16 @@ class Scheduler(Kernel):
     def report_survivors(self, greenthreads: List[Greenlet]) -> None:
         report.print_survivors(greenthreads)
 
-    def offload(self, job: ThreadJob) -> None:
+    def offload(self, job: Job) -> None:
         job.submit()
 
     def disown(self) -> None:
         """Let go of the descriptors, and never run again: this is the copy in a forked child."""
         fork.disown(self, self.everybody())
+        self.closed = True  # portals refuse
         self.wakeup.lock = type(self.wakeup.lock)()
         self.signals.restore()
+        self.wakeup.heir = -1  # what is in the pipe is the parent's
         self.wakeup.close()
         self.hub.poller.close()
         self.hub.clear()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional, Tuple
 
-from .delivery import interrupt
-from .state import Interrupt
+from .delivery import Surfaced, interrupt
 
 if TYPE_CHECKING:
     import signal
@@ -20,10 +19,6 @@ else:
 SIGINT = 2  # on every platform
 
 
-# The code of the loop: a frame inside it is in a step of a greenthread.
-LOOP = ("turns", f"{__package__}.scheduler")
-
-
 class Signals:
     """Ctrl-C, and the wakeup descriptor that makes any signal interrupt the poller.
 
@@ -35,9 +30,10 @@ class Signals:
         self._scheduler: Kernel = scheduler
         self._wakeup: Wakeup = wakeup
         self._root: Members = root
-        self._taken: bool = False  # SIGINT had Python's default handler, and has ours
-        self._wakeup_before: Optional[int] = None
-        self._pending: Optional[Interrupt] = None  # the last Ctrl-C, until main has got it
+        self._wakeup_before: Optional[int] = (
+            None  # the descriptor found; None: it was not replaced
+        )
+        self._pending: Optional[Surfaced] = None  # the last Ctrl-C, until main has got it
         # Handlers that genlet installed besides, and that wake nothing by themselves.
         self.own: Tuple[object, ...] = ()
 
@@ -47,25 +43,36 @@ class Signals:
             try:
                 signal.signal(SIGINT, self._on_sigint)
             except ValueError:
-                return  # not the main thread: no handler ever runs here
-            self._taken = True
+                pass  # not the main thread: no handler ever runs here
 
     def restore(self) -> None:
-        """Put the handlers back; also in a forked child, which has copies of them."""
-        if self._wakeup_before is not None:
-            signal.set_wakeup_fd(self._wakeup_before)
-        if self._taken and signal.getsignal(SIGINT) == self._on_sigint:
+        """Put everything back; also in a forked child, which has copies of it."""
+        self.leave_wakeup()
+        if signal.getsignal(SIGINT) == self._on_sigint:
             signal.signal(SIGINT, signal.default_int_handler)
 
     def before_blocking(self) -> None:
-        """Have signals write to the wakeup pipe; called once, before the loop first blocks."""
+        """Have signals write to the wakeup pipe; called before the loop first blocks.
+
+        Raises:
+            OSError, ValueError: There is no pipe to be had; nothing has changed.
+        """
         wakeup = self._wakeup
         try:
-            self._wakeup_before = signal.set_wakeup_fd(-1)
+            before = signal.set_wakeup_fd(-1)
         except ValueError:
             return  # not the main thread
+        signal.set_wakeup_fd(before)
         wakeup.open()
+        self._wakeup_before = wakeup.heir = before
         signal.set_wakeup_fd(wakeup.write_fd, warn_on_full_buffer=False)
+
+    def leave_wakeup(self) -> None:
+        """Put the wakeup descriptor back that was found."""
+        before = self._wakeup_before
+        if before is not None:
+            signal.set_wakeup_fd(before)
+            self._wakeup_before = None
 
     def may_wake(self) -> bool:
         """Whether a signal handler of the application might wake a greenthread."""
@@ -94,7 +101,8 @@ class Signals:
             raise KeyboardInterrupt
         else:
             calls.append((self._cancel_everything, (KeyboardInterrupt(),)))
-        # The wakeup descriptor, where it is open, has been written to by the interpreter.
+        # The interpreter has written to the wakeup descriptor; the program may have replaced it.
+        self._wakeup.ring()
 
     def escalate(self, error: BaseException, frame: Optional[FrameType]) -> None:
         """End the run for *error*, which a signal asked for a second time.
@@ -115,18 +123,24 @@ class Signals:
             return False
         return main.fault is not None or self._pending in (main.interrupts or ())
 
+    def raise_unheard(self) -> None:
+        """Raise KeyboardInterrupt if a Ctrl-C was noted that the loop has not looked at."""
+        for fn, _ in list(self._wakeup.calls):
+            if fn in (self._interrupt_main, self._cancel_everything):
+                raise KeyboardInterrupt
+
     def _interrupt_main(self) -> None:
         main = self._scheduler.main
         if main is None or main.dead:
             self._cancel_everything(KeyboardInterrupt())
         else:
-            self._pending = Interrupt(KeyboardInterrupt)
+            self._pending = Surfaced(KeyboardInterrupt)
             interrupt(main, self._pending)
 
     def _end_with(self, error: BaseException) -> None:
         main = self._scheduler.main
         if main is not None and not main.dead:
-            interrupt(main, Interrupt(error))
+            interrupt(main, Surfaced(error))
         self._cancel_everything(error)
 
     def _cancel_everything(self, error: BaseException) -> None:
@@ -141,13 +155,6 @@ class Signals:
 
 
 def _in_user_code(frame: Optional[FrameType]) -> bool:
-    """Whether *frame* is inside the step of a greenthread and in code that is not genlet's."""
+    """Whether *frame*, which a signal has interrupted in the course of a run, is not genlet's."""
     package = __name__.partition(".")[0]
-    if frame is None or frame.f_globals.get("__name__", "").partition(".")[0] == package:
-        return False
-    outer: Optional[FrameType] = frame
-    while outer is not None:
-        if (outer.f_code.co_name, outer.f_globals.get("__name__")) == LOOP:
-            return True
-        outer = outer.f_back
-    return False
+    return frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] != package

@@ -216,6 +216,7 @@ class Interrupt:
     __slots__ = ("exc", "since")
 
     final: bool = True  # a greenthread that ends with it has not failed
+    surfaced: bool = False  # it belongs to no greenthread: if main ends before, the run raises it
 
     def __init__(self, exc: Any, since: int = 0) -> None:
         self.exc: Any = exc  # an exception or a class of one

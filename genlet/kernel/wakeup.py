@@ -7,7 +7,7 @@ from _thread import RLock
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, Deque, List, Sequence, Tuple
 
-from .._compat import POLLIN, bell_pipe
+from .._compat import POLLIN, close_bell, open_bell
 from .endings import report_call
 from .state import Entry
 
@@ -24,7 +24,7 @@ class Wakeup(Entry):
     signal may come, and when a portal is opened.
     """
 
-    __slots__ = ("calls", "lock", "open_ends", "rung", "scheduler", "write_fd")
+    __slots__ = ("calls", "ends", "heir", "lock", "rung", "scheduler", "write_fd")
 
     def __init__(self, scheduler: Kernel) -> None:
         self.fd: int = -1
@@ -35,27 +35,55 @@ class Wakeup(Entry):
         self.lock: RLock = RLock()
         self.write_fd: int = -1
         self.rung: bool = False
-        self.open_ends: List[object] = []  # the sockets whose numbers are in use, on Windows
+        self.ends: List[int] = []  # what is to be closed
+        self.heir: int = -1  # the wakeup descriptor of an outer loop, which gets the signals too
 
     def open(self) -> None:
-        """Make the pipe and have the hub watch it."""
+        """Make the pipe and have the hub watch it.
+
+        Raises:
+            OSError: There is no descriptor left, or the poller cannot take one more.
+            ValueError: The poller does not take numbers as high.
+        """
         if self.write_fd >= 0:
             return
-        self.fd, write_fd, self.open_ends = bell_pipe()
-        hub = self.scheduler.hub
-        hub.forget(self.fd)
-        hub.poller.register(self.fd, POLLIN)
-        hub.table[self.fd] = self
-        self.write_fd = write_fd
+        try:
+            open_bell(self.ends)
+            self.fd, write_fd = self.ends
+            hub = self.scheduler.hub
+            hub.forget(self.fd)
+            hub.poller.register(self.fd, POLLIN)
+            hub.table[self.fd] = self
+            self.write_fd = write_fd
+        except BaseException:
+            if self.fd >= 0:
+                self.scheduler.hub.poller.unregister(self.fd)
+            self.close()
+            raise
 
     def event(self, mask: int) -> None:
-        try:
-            while len(os.read(self.fd, 4096)) == 4096:
-                pass
-        except BlockingIOError:
-            pass
+        self._drain()
         # After reading, so no ring is lost: the loop looks at the calls next.
         self.rung = False
+
+    def _drain(self) -> None:
+        try:
+            while True:
+                data = os.read(self.fd, 4096)
+                if self.heir >= 0:
+                    self._hand_on(data.replace(b"\0", b""))  # without the rings
+                if len(data) < 4096:
+                    return
+        except BlockingIOError:
+            pass
+
+    def _hand_on(self, signals: bytes) -> None:
+        """Give the numbers of *signals* to the descriptor that would have got them."""
+        if signals:
+            try:
+                os.write(self.heir, signals)
+            except OSError:
+                pass  # it is full or closed; the interpreter could not write to it either
 
     def call_soon(self, fn: Callable[..., object], args: Tuple[Any, ...]) -> bool:
         """Have the loop call ``fn(*args)``, from any thread.
@@ -90,12 +118,15 @@ class Wakeup(Entry):
                 report_call(self.scheduler, fn, exc)
 
     def close(self) -> None:
-        """Close the pipe; from now on `call_soon` refuses."""
+        """Close the pipe."""
+        if not self.ends:
+            return
         with self.lock:
-            write_fd, self.write_fd = self.write_fd, -1
-            self.scheduler.hub.table.pop(self.fd, None)
-            if self.open_ends:
-                self.open_ends.clear()
-            elif write_fd >= 0:
-                os.close(write_fd)
-                os.close(self.fd)
+            self.write_fd = -1
+            table = self.scheduler.hub.table
+            if table.get(self.fd) is self:
+                del table[self.fd]
+            if self.heir >= 0:
+                self._drain()
+            close_bell(self.ends)
+            self.fd = -1
