@@ -1,0 +1,21 @@
+"""HTTP/1.1 on green streams."""
+
+# Pure, bytes in and events out, without a socket or a clock:
+#
+#   headers    ordered, in any case, several values a name
+#   framing    the rules: from the bytes of a head to how its body ends, or to a refusal
+#   chunks     the rules of chunked bodies
+#   wire       requests out of bytes: the rules in front of a parser
+#   with_h11, with_httptools   the parsers
+
+from importlib.util import find_spec
+
+from .framing import Limits, Refused
+from .headers import Headers, HeadersLike
+
+if find_spec("httptools") is None and find_spec("h11") is None:
+    raise ImportError(
+        "genlet.http needs a library that parses HTTP: pip install 'genlet[http]'", name="h11"
+    )
+
+__all__ = ["Headers", "HeadersLike", "Limits", "Refused"]
