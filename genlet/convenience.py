@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import sys
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .abc import Green, green
@@ -15,6 +16,8 @@ from .green import socket as green_socket
 from .green.socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
 from .greenpool import GreenPool
 from .kernel import AnyGreenThread, Cancelled, CancelScope, get_scheduler
+from .net.accepting import Acceptor, accept_living
+from .semaphore import Semaphore
 
 if TYPE_CHECKING:
     from typing_extensions import Literal
@@ -162,11 +165,16 @@ def serve(
     if on_error not in ("report", "raise"):
         raise ValueError(f'on_error is "report" or "raise"; got {on_error!r}')
     pool = GreenPool(concurrency)
-    ending = Ending(raises=on_error == "raise")
+    slots = Semaphore(concurrency)
+    ending = Ending(slots, raises=on_error == "raise")
+    if not sock.getblocking():
+        sock.settimeout(None)  # a server that may not wait serves nobody
+    acceptor = Acceptor(partial(accept_living, sock), sock)
     try:
         with ending.scope:
             while True:
-                client, address = yield from sock.accept()
+                yield from slots.acquire()
+                client, address = yield from acceptor.next()
                 try:
                     gt = yield from pool.spawn(handle, client, address)
                 except BaseException:
@@ -182,7 +190,8 @@ def serve(
 class Ending:
     """How a server comes to its end: the scope of its loop, and the error to raise, if any."""
 
-    def __init__(self, raises: bool) -> None:
+    def __init__(self, slots: Semaphore, raises: bool) -> None:
+        self._slots: Semaphore = slots
         self.scope: CancelScope = CancelScope()
         self.error: Optional[BaseException] = None
         self._raises: bool = raises
@@ -190,6 +199,7 @@ class Ending:
     def handled(self, gt: AnyGreenThread, client: socket) -> None:
         """A handler has ended, or will never begin."""
         client.close()
+        self._slots.release()
         error = gt.error
         if error is None or isinstance(error, (Cancelled, KeyboardInterrupt, SystemExit)):
             return

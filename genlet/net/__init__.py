@@ -3,6 +3,7 @@
 # stream   bytes both ways, by size, separator and line; TLS
 # happy    which address to try when: pure
 # connect  to a name, to a Unix socket
+# accepting  one connection after the other, in spite of what passes
 # listen   on TCP addresses, Unix sockets, what systemd hands over
 # serve    a greenthread for each connection
 

@@ -17,7 +17,7 @@ from ..abc import Green, green
 from ..end import END, End
 from ..errors import ClosedResource
 from ..green.socket import AF_INET6, AF_UNSPEC, SOCK_STREAM, socket
-from ..kernel import checkpoint
+from .accepting import accept_living
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -40,21 +40,6 @@ PORT_TRIES = 10
 
 FIRST_FD = 3  # SD_LISTEN_FDS_START
 
-# A connection that died before it was accepted, and what accept(2) of Linux says to treat so; but
-# not EOPNOTSUPP, which a socket that cannot listen gives for ever.
-TRANSIENT = {
-    errno.ECONNABORTED,
-    errno.ECONNRESET,
-    errno.EHOSTDOWN,
-    errno.EHOSTUNREACH,
-    errno.ENETDOWN,
-    errno.ENETUNREACH,
-    errno.ENOPROTOOPT,
-    errno.EPERM,
-    getattr(errno, "ENONET", -1),
-    getattr(errno, "EPROTO", -1),
-}
-
 
 class Listener:
     """A listening socket.
@@ -71,6 +56,8 @@ class Listener:
     __slots__ = ("__weakref__", "_file", "_path", "_pid", "address", "name", "socket")
 
     def __init__(self, sock: socket, *, path: Optional[Path] = None, name: str = "") -> None:
+        # Made non-blocking by another owner, or given a timeout, it would not wait for connections.
+        sock.settimeout(None)
         self.socket: socket = sock
         self.name: str = name
         self.address: Any = sock.getsockname()
@@ -90,17 +77,8 @@ class Listener:
                 another connection, which stays in the backlog.
             BusyResource: Another greenthread accepts.
         """
-        while True:
-            if self.closed:
-                raise ClosedResource(f"{self!r} was closed")
-            try:
-                sock, peer = yield from self.socket.accept()
-            except OSError as exc:
-                if exc.errno not in TRANSIENT:
-                    raise
-            else:
-                return Stream(sock, peer)
-            yield from checkpoint()
+        sock, peer = yield from accept_living(self.socket)
+        return Stream(sock, peer)
 
     @green
     def next(self) -> Green[Union[Stream, End]]:

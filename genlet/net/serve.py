@@ -17,8 +17,6 @@
 
 from __future__ import annotations
 
-import errno
-from logging import Logger, getLogger  # now: with no descriptor left nothing can be imported
 from math import inf
 from typing import TYPE_CHECKING, Callable, Iterable, Optional, Tuple, Union
 
@@ -36,11 +34,11 @@ from ..kernel import (
     getcurrent,
     interrupted_by,
     move_on_after,
-    sleep,
 )
 from ..semaphore import Semaphore
 from ..structured.stopping import Stopper
 from ..structured.taskgroup import TaskGroup
+from .accepting import Acceptor, log
 from .listen import Listener
 from .stream import Stream
 
@@ -49,16 +47,8 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
-log: Logger = getLogger("genlet.net")
-
 Handler = Callable[[Stream], Green[object]]
 OnError = Callable[[Stream, BaseException], object]
-
-# Too little for another connection: it stays in the backlog until something was given back.
-SHORT_OF = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-FIRST_PAUSE = 0.01  # seconds, doubled
-LONGEST_PAUSE = 1.0
-SILENCE = 60.0  # seconds without a shortage, before the next one is news
 
 
 @green
@@ -141,7 +131,6 @@ class Server:
         self._handshake_timeout: float = handshake_timeout
         self._on_error: Optional[OnError] = on_error
         self._slots: Semaphore = Semaphore(limit)
-        self._silent_until: float = -inf  # when the next shortage is worth a line
 
     @green
     def run(
@@ -164,13 +153,14 @@ class Server:
     def _accept_all(
         self, listener: Listener, stopper: Stopper, connections: TaskGroup
     ) -> Green[None]:
+        acceptor = Acceptor(listener.accept, listener)
         with listener:
             while True:
                 stream: Optional[Stream] = None
                 with stopper.region():
                     yield from self._slots.acquire()
                     self._slots.release()
-                    stream = yield from self._accept(listener)
+                    stream = yield from _next(acceptor)
                 if stream is None or not (yield from self._slot_for(stream, stopper)):
                     break
                 self._begin(stream, connections)
@@ -188,29 +178,6 @@ class Server:
             if not taken:
                 stream.close()
         return taken
-
-    @green
-    def _accept(self, listener: Listener) -> Green[Optional[Stream]]:
-        """Return the next connection, however long it takes; None when the listener is closed."""
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                return (yield from listener.accept())
-            except ClosedResource:
-                return None
-            except OSError as exc:
-                if exc.errno not in SHORT_OF:
-                    raise
-                self._complain(listener, exc)
-            yield from sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
-
-    def _complain(self, listener: Listener, exc: OSError) -> None:
-        """Log that a listener is short of something: once for all that follows soon."""
-        now = get_scheduler().clock()
-        if now >= self._silent_until:
-            log.error("%r cannot accept, and tries again until it can: %s", listener, exc)
-        self._silent_until = now + SILENCE
 
     @green
     def _empty(self, listener: Listener, stopper: Stopper, connections: TaskGroup) -> Green[None]:
@@ -272,6 +239,15 @@ class Server:
         except OSError as exc:  # ssl.SSLError and TimeoutError are
             log.info("TLS handshake with %s failed: %s", stream.peer, exc)
             return None
+
+
+@green
+def _next(acceptor: Acceptor[Stream]) -> Green[Optional[Stream]]:
+    """Return the next connection; None when the listener is closed."""
+    try:
+        return (yield from acceptor.next())
+    except ClosedResource:
+        return None
 
 
 @green
