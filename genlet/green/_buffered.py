@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import UnsupportedOperation
 from typing import Any, Generic, List, Optional, Tuple, TypeVar, Union
+from warnings import warn
 
 from ..abc import Green, green
 from ..end import END, End
@@ -92,7 +93,10 @@ class Buffered(IOBase):
     )
 
     def _set_up(self, buffer_size: int, *raws: Raw) -> None:
-        """Begin as a file on *raws*, of which the first gives name and mode."""
+        """Begin as a file on *raws*, of which the first gives name and mode.
+
+        Called last: a file whose constructor fails does not close them when it is dropped.
+        """
         if buffer_size <= 0:
             raise ValueError("buffer size must be strictly positive")
         self._buffer_size: int = buffer_size
@@ -134,6 +138,13 @@ class Buffered(IOBase):
         if isinstance(raw, FileIO) and raw.seekable():
             return raw
         raise UnsupportedOperation("File or stream is not seekable.")
+
+    def _drop(self) -> None:
+        try:
+            if any(isinstance(raw, FileIO) and raw.closefd for raw in self._raws):
+                warn(f"unclosed file {self!r}", ResourceWarning, stacklevel=2, source=self)
+        finally:
+            self.close()
 
     def _close_raws(self) -> None:
         self._closed = True

@@ -25,9 +25,9 @@ class BufferedRWPair(BufferedReader, BufferedWriter):
     __slots__ = ()
 
     def __init__(self, reader: Raw, writer: Raw, buffer_size: int = DEFAULT_BUFFER_SIZE) -> None:
-        self._set_up(buffer_size, reader, writer)
         self._read_from(reader)
         self._write_to(writer)
+        self._set_up(buffer_size, reader, writer)
 
     @green
     def finish(self) -> Green[None]:

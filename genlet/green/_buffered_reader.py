@@ -46,8 +46,8 @@ class BufferedReader(Buffered, LineFile[bytes]):
     __slots__ = ()
 
     def __init__(self, raw: Raw, buffer_size: int = DEFAULT_BUFFER_SIZE) -> None:
-        self._set_up(buffer_size, raw)
         self._read_from(raw)
+        self._set_up(buffer_size, raw)
 
     def _read_from(self, raw: Raw) -> None:
         if not raw.readable():

@@ -50,8 +50,8 @@ class BufferedWriter(Buffered):
     __slots__ = ()
 
     def __init__(self, raw: Raw, buffer_size: int = DEFAULT_BUFFER_SIZE) -> None:
-        self._set_up(buffer_size, raw)
         self._write_to(raw)
+        self._set_up(buffer_size, raw)
 
     def _write_to(self, raw: Raw) -> None:
         if not raw.writable():

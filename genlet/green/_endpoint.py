@@ -21,6 +21,7 @@ from typing import (
 
 from ..kernel import Descriptor, Direction, get_scheduler
 from ._addresses import Address
+from ._lending import Lending, lending_of, share
 from ._waiting import BURST
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Endpoint:
         "_credit",
         "_descriptor",
         "_io_refs",
+        "_lending",
         "_numeric",
         "_reader",
         "_recv",
@@ -82,6 +84,7 @@ class Endpoint:
         self._writer: Direction = self._descriptor.writer
         self._io_refs: int = 0  # open files that `makefile` has made
         self._closed: bool = False
+        self._lending: Optional[Lending] = None  # if other sockets share the file
         # The last address that needed no look-up: most sends go where the last one came from or went.
         self._numeric: Address = None
 
@@ -107,7 +110,37 @@ class Endpoint:
 
     def _real_close(self) -> None:
         self._descriptor.close()
+        if self._lending is not None:
+            self._give_back(False)
         self._sock.close()
+
+    def _share(self, lending: Optional[Lending]) -> None:
+        """Be counted as one of the sockets on the same file."""
+        if lending is not None and self._lending is None:
+            self._lending = lending
+            lending.holders += 1
+
+    def _give_back(self, blocking: bool) -> None:
+        """Make the file blocking if its next owner expects that, and no green socket needs it not to.
+
+        Args:
+            blocking: Whether that is expected, unless the descriptor was lent: then it is what it was.
+        """
+        fd = self._sock.fileno()
+        if fd < 0:
+            return
+        lending, self._lending = self._lending, None
+        if lending is None:
+            lending = lending_of(fd)
+        else:
+            lending.holders -= 1
+        if lending is not None:
+            if lending.holders or lending.pid != os.getpid():
+                return
+            if lending.blocking is not None:
+                blocking = lending.blocking
+        if blocking:
+            self._sock.setblocking(True)
 
     def _decref_socketios(self) -> None:
         """Count one file less; if the socket was closed meanwhile, the last file closes it."""
@@ -119,11 +152,15 @@ class Endpoint:
     def detach(self) -> int:
         """Give up the descriptor without closing it, and return its number.
 
+        It is blocking from now on if the socket has no timeout, as the standard library's is; but not
+        while another green socket is on the same file.
+
         Source:
             ``socket.detach``.
         """
         self._descriptor.close()
         self._closed = True
+        self._give_back(self._timeout is None)
         return self._sock.detach()
 
     def shutdown(self, how: int) -> None:
@@ -155,6 +192,9 @@ class Endpoint:
         """
         new = self._child(self._sock.dup())
         new._timeout = self._timeout
+        lending = share(self._sock.fileno(), lent=False)
+        self._share(lending)
+        new._share(lending)
         return new
 
     def get_inheritable(self) -> bool:

@@ -77,13 +77,13 @@ class FileIO(RawIOBase):
         closefd: bool = True,
         opener: Optional[Opener] = None,
     ) -> None:
+        self._descriptor: Optional[Descriptor] = None
         self._file: real.FileIO = real.FileIO(file, mode.replace("b", ""), closefd, opener)
         fd = self._file.fileno()
         given = isinstance(file, int)
         still = is_still(fd)
         self._shared: bool = not still and given and (not closefd or fd <= 2 or os.isatty(fd))
         self._credit: int = BURST  # calls left until the next checkpoint
-        self._descriptor: Optional[Descriptor] = None
         self._reader: Optional[Direction] = None
         self._writer: Optional[Direction] = None
         if not still and not self._shared:
@@ -186,6 +186,11 @@ class FileIO(RawIOBase):
         elif self._shared and running() is not None:
             notify_close(self._file.fileno())
         self._file.close()
+
+    def _drop(self) -> None:
+        # The real file closes the descriptor, and warns.
+        if self._descriptor is not None:
+            self._descriptor.close()
 
     @property
     def closed(self) -> bool:

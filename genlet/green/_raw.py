@@ -67,6 +67,8 @@ class IOBase:
     """The base class of all files.
 
     A ``with`` block closes the file.  If the block raises, what is still buffered is not written.
+    A file that is dropped unclosed is closed by the garbage collector, after writing out what does not
+    wait.
 
     Source:
         ``io.IOBase``.
@@ -122,6 +124,19 @@ class IOBase:
     def _check_open(self) -> None:
         if self.closed:
             raise ValueError("I/O operation on closed file.")
+
+    def __del__(self) -> None:
+        """Close the file if it was dropped unclosed; what is lost by that is reported as unraisable."""
+        try:
+            closed = self.closed
+        except AttributeError:
+            return  # its constructor failed
+        if not closed:
+            self._drop()
+
+    def _drop(self) -> None:
+        """Close the file, which nobody refers to any more."""
+        self.close()
 
     def __enter__(self) -> Self:
         self._check_open()

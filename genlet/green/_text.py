@@ -289,6 +289,9 @@ class TextIOWrapper(LineFile[str]):
         self._text = ""
         self._buffer.close()
 
+    def _drop(self) -> None:
+        self._buffer._drop()
+
     def _abort(self) -> None:
         self._text = ""
         self._buffer._abort()

@@ -92,6 +92,7 @@ from ..kernel import (
     move_on_after,
 )
 from ._addresses import Address as Address
+from ._lending import share
 from ._mirror import mirror
 from ._socket import File as File
 from ._socket import socket as socket
@@ -145,10 +146,15 @@ def socketpair(
 def fromfd(fd: int, family: int, type: int, proto: int = 0) -> socket:
     """Return a socket on a duplicate of *fd*.
 
+    While it is open the file is non-blocking, for the owner of *fd* too; afterwards it is what it was.
+
     Source:
         ``socket.fromfd``.
     """
-    return socket(sock=real.fromfd(fd, family, type, proto))
+    lending = share(fd, lent=True)
+    sock = socket(sock=real.fromfd(fd, family, type, proto))
+    sock._share(lending)
+    return sock
 
 
 if sys.platform == "win32":

@@ -849,7 +849,8 @@ def test_a_second_reader_or_writer_is_refused() -> None:
         with pipe() as (reader, _):
             first_read = genlet.spawn(reader.readline)
             yield from genlet.sleep(0)
-            for read in (reader.read(1), reader.peek(), TextIOWrapper(reader, "ascii").read(1)):
+            text = TextIOWrapper(reader, "ascii")  # dropped, it would close the reader
+            for read in (reader.read(1), reader.peek(), text.read(1)):
                 with pytest.raises(BusyResource, match="two greenthreads read"):
                     yield from cast("Green[object]", read)
             assert first_read.waiting_on is not None
@@ -950,8 +951,12 @@ def test_open_raw_refuses_with_the_words_of_the_standard_library(mode: str, opti
 
 def test_line_buffering_of_bytes_is_warned_of() -> None:
     """As the standard library does."""
-    with pipe() as (reader, _), pytest.warns(RuntimeWarning, match="isn't supported in binary"):
-        open_raw(reader.raw, "rb", 1)
+    with (
+        pipe() as (reader, _),
+        pytest.warns(RuntimeWarning, match="isn't supported in binary"),
+        open_raw(reader.raw, "rb", 1),
+    ):
+        pass
 
 
 def test_wrong_directions_are_refused() -> None:
@@ -963,14 +968,16 @@ def test_wrong_directions_are_refused() -> None:
             BufferedWriter(reader.raw)
         with pytest.raises(ValueError, match="strictly positive"):
             BufferedReader(reader.raw, 0)
-        for call in (
-            cast(FileIO, reader.raw).write(b"x"),
-            TextIOWrapper(reader, "ascii").write("x"),
-            TextIOWrapper(writer, "ascii").read(),
-            TextIOWrapper(writer, "ascii").readline(),
-        ):
-            with pytest.raises(io.UnsupportedOperation):
-                now(cast("Green[object]", call))
+        # A wrapper that is dropped closes the file below.
+        with TextIOWrapper(reader, "ascii") as text, TextIOWrapper(writer, "ascii") as out:
+            for call in (
+                cast(FileIO, reader.raw).write(b"x"),
+                text.write("x"),
+                out.read(),
+                out.readline(),
+            ):
+                with pytest.raises(io.UnsupportedOperation):
+                    now(cast("Green[object]", call))
 
 
 # ---- regular files, and positions -----------------------------------------------------------------

@@ -181,11 +181,10 @@ def test_an_interrupted_writer_keeps_the_rest_whatever_views_the_raw_file_keeps(
     """The same when the writing is interrupted at any wait: it goes on with what is left."""
 
     def main() -> Green[None]:
-        raw = Keeper(7)
-        file = io.BufferedWriter(raw, 16)
-        yield from file.write(b"a" * 10)
-        yield from file.write(b"b" * 10)
-        yield from file.finish()
+        with io.BufferedWriter(Keeper(7), 16) as file:
+            yield from file.write(b"a" * 10)
+            yield from file.write(b"b" * 10)
+            yield from file.finish()
 
     cancel_everywhere(main)
 
