@@ -52,6 +52,7 @@ from weakref import WeakSet
 from ._counts import check_count
 from .abc import Green, Op, green
 from .end import END, End
+from .errors import WouldBlock
 from .kernel import Greenlet, Portal, Wait, portal
 
 if TYPE_CHECKING:
@@ -320,10 +321,20 @@ class ThreadPool:
     Args:
         size: How many threads at most; see `set_num_threads`.
         name: What the threads are called, followed by a number.
+        queue: How many jobs may wait for a thread; None for any number.  One more is refused at once
+            with WouldBlock, so that a server can turn clients away instead of keeping them waiting.
+
+    Raises:
+        TypeError, ValueError: *size* or *queue* is no int, or negative.
     """
 
-    def __init__(self, size: int = 20, name: str = "genlet-worker") -> None:
+    def __init__(
+        self, size: int = 20, name: str = "genlet-worker", *, queue: Optional[int] = None
+    ) -> None:
+        if queue is not None:
+            queue = check_count(queue, "queue")
         self._size: int = _checked(size)
+        self._most_queued: Optional[int] = queue
         self._name: str = name
         self._started: int = 0
         self._reset()
@@ -355,6 +366,7 @@ class ThreadPool:
             RuntimeError: *fn* raised StopIteration, which cannot pass through a generator
                 (PEP 479); ``__cause__`` is that.  Or no thread could be started.
             TypeError: *fn* is green, or an async function.
+            WouldBlock: All threads are busy, and the pool's queue is full; *fn* is not called.
 
         Source:
             eventlet ``tpool.execute``.  Differs: a SystemExit or KeyboardInterrupt of *fn* arrives
@@ -429,12 +441,24 @@ class ThreadPool:
     # ---- for jobs and workers ----
 
     def _submit(self, job: AnyJob) -> None:
-        """Have *job* run by an idle worker, a new one, or the first that becomes free."""
+        """Have *job* run by an idle worker, a new one, or the first that becomes free.
+
+        Raises:
+            WouldBlock: All threads are busy, and as many jobs wait as may.
+        """
         with self._lock:
             if self._idle:
                 worker = self._idle.pop()
                 worker.job = job
                 worker.bell.release()
+            elif (
+                self._most_queued is not None
+                and len(self._queue) >= self._most_queued
+                and len(self._workers) >= max(self._size, 1)
+            ):
+                raise WouldBlock(
+                    f"all threads of {self!r} are busy, and {len(self._queue)} calls wait already"
+                )
             else:
                 self._queue[job] = None
                 self._hire()

@@ -5,6 +5,7 @@
 # connect  to a name, to a Unix socket
 # accepting  one connection after the other, in spite of what passes
 # listen   on TCP addresses, Unix sockets, what systemd hands over
+# proxied  the PROXY protocol
 # serve    a greenthread for each connection
 
 from ..errors import IncompleteReadError, LimitOverrunError

@@ -8,7 +8,8 @@
 # of `serve`, or anything else that ends its greenthread, reaches both through the kernel.
 #
 # A connection has an owner from the moment it is accepted.  Whatever becomes of its greenthread,
-# also if it never begins, the link at its end closes the stream and gives the slot back.
+# also if it never begins, the link at its end closes the stream and gives the slot back, unless that
+# was given back before the goodbye.
 #
 # Slots: an acceptor waits until one is free, accepts, and then takes one.  Taking it first would let
 # the acceptor of a quiet listener keep a slot from a busy one.  So with several listeners there may
@@ -18,17 +19,18 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Callable, Iterable, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Callable, Iterable, Optional, Set, Tuple, Union
 
 from .._counts import check_count
 from ..abc import Green, green
-from ..errors import ClosedResource
+from ..errors import ClosedResource, IncompleteReadError
 from ..kernel import (
     AnyGreenThread,
     Cancelled,
     GreenletExit,
     check_grace,
     check_seconds,
+    checkpoint,
     fail_after,
     get_scheduler,
     getcurrent,
@@ -40,6 +42,7 @@ from ..structured.stopping import Stopper
 from ..structured.taskgroup import TaskGroup
 from .accepting import Acceptor, log
 from .listen import Listener
+from .proxied import BadHeader, Trusted, receive_header
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -63,6 +66,8 @@ def serve(
     drain: float = inf,
     grace: float = 1.0,
     on_error: Optional[OnError] = None,
+    on_full: Optional[Callable[[], object]] = None,
+    trusted: Iterable[str] = (),
 ) -> Green[None]:
     """Accept connections and run ``handler(stream)`` for each in a greenthread of its own.
 
@@ -75,7 +80,8 @@ def serve(
         yield from serve(handle, listen("localhost", 8000))
 
     A connection is finished when its handler returns, and closed when it raises.  A handler that
-    raises is reported, and the others go on.
+    raises is reported, and the others go on.  While a connection is finished, which may take a second
+    if its client lingers, another one is handled.
 
     It returns when all listeners are closed, by *stopper* or by anybody, and all connections have
     ended.  Stopped, it first takes what is in the backlog while there are slots, then closes the
@@ -94,10 +100,19 @@ def serve(
         grace: Seconds that cancelled handlers have to clean up.
         on_error: Called as ``on_error(stream, exc)``, plainly, when a handler has raised; what it
             raises itself ends the server.  None reports on stderr, through the run's excepthook.
+            The greenthread is named after the handler and the peer.  A client that reset its own
+            connection, or failed to secure it, is no error: it is logged at level INFO, as one line
+            of the logger "genlet.net".
+        on_full: Called, plainly, each time a listener finds *limit* handlers at work and waits for
+            one of them to end; it may make one end.
+        trusted: Addresses and networks of proxies, such as ("10.0.0.0/8", "unix").  A connection from
+            there must begin with a header of the PROXY protocol, version 1 or 2, before any TLS, within
+            *handshake_timeout*; the address in it is the stream's ``peer``.  From others no header is
+            read.
 
     Raises:
         TypeError, ValueError, OverflowError: *limit* is no int, or less than 1; a number of seconds
-            is none, or *grace* is negative.
+            is none, *grace* is negative, or *trusted* has what is no address.
         OSError: A listener failed in a way that will not pass.
 
     Source:
@@ -108,7 +123,9 @@ def serve(
         limit = check_count(limit, "limit", 1)
         handshake_timeout = check_seconds(handshake_timeout, "handshake_timeout")
         drain, grace = check_seconds(drain, "drain"), check_grace(grace)
-        server = Server(handler, limit, tls, handshake_timeout, on_error)
+        server = Server(
+            handler, limit, tls, handshake_timeout, on_error, on_full, Trusted(trusted)
+        )
         yield from server.run(every, stopper or Stopper(), drain, grace)
     finally:
         for listener in every:
@@ -125,12 +142,20 @@ class Server:
         tls: Optional[SSLContext],
         handshake_timeout: float,
         on_error: Optional[OnError],
+        on_full: Optional[Callable[[], object]],
+        trusted: Trusted,
     ) -> None:
         self._handler: Handler = handler
         self._tls: Optional[SSLContext] = tls
         self._handshake_timeout: float = handshake_timeout
         self._on_error: Optional[OnError] = on_error
+        self._on_full: Optional[Callable[[], object]] = on_full
+        self._trusted: Trusted = trusted
+        self._name: str = getattr(handler, "__qualname__", None) or repr(handler)
+        self._limit: int = limit
         self._slots: Semaphore = Semaphore(limit)
+        # Those that have given their slot back, and say goodbye.
+        self._lingering: Set[AnyGreenThread] = set()
 
     @green
     def run(
@@ -158,6 +183,10 @@ class Server:
             while True:
                 stream: Optional[Stream] = None
                 with stopper.region():
+                    if self._on_full is not None and self._slots.locked():
+                        yield from checkpoint()  # let the last handler begin
+                        if self._slots.locked():
+                            self._on_full()
                     yield from self._slots.acquire()
                     self._slots.release()
                     stream = yield from _next(acceptor)
@@ -195,27 +224,44 @@ class Server:
 
     def _begin(self, stream: Stream, connections: TaskGroup) -> None:
         gt = connections.spawn(self._converse, stream)
+        gt.name = f"{self._name} {stream.peer or ''}".rstrip()
         gt.link(self._ended, stream)
 
-    def _ended(self, _gt: AnyGreenThread, stream: Stream) -> None:
+    def _ended(self, gt: AnyGreenThread, stream: Stream) -> None:
         stream.close()
-        self._slots.release()
+        if gt in self._lingering:
+            self._lingering.discard(gt)
+        else:
+            self._slots.release()
 
     @green
-    def _converse(self, stream: Stream) -> Green[None]:
-        if self._tls is not None:
-            secured = yield from self._secure(stream, self._tls)
-            if secured is None:
-                return
-            stream = secured
+    def _converse(self, accepted: Stream) -> Green[None]:
+        stream: Optional[Stream] = accepted
+        if self._trusted and accepted.peer in self._trusted:
+            stream = yield from self._unproxied(accepted)
+        if stream is not None and self._tls is not None:
+            stream = yield from self._secure(stream, self._tls)
+        if stream is None:
+            return
         try:
             with stream:
                 yield from self._handler(stream)
-                yield from _say_goodbye(stream)
+                yield from self._say_goodbye(stream)
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except BaseException as exc:
             self._failed(stream, exc)
+
+    @green
+    def _say_goodbye(self, stream: Stream) -> Green[None]:
+        """Finish *stream*, in its slot only if too many others do so outside of theirs."""
+        if not stream.closed and len(self._lingering) < self._limit:
+            self._lingering.add(getcurrent())
+            self._slots.release()
+        try:
+            yield from stream.finish()
+        except OSError:
+            pass  # the client did not wait for it
 
     def _failed(self, stream: Stream, exc: BaseException) -> None:
         """Report that a handler raised *exc*, unless that is how it was told to end."""
@@ -225,10 +271,26 @@ class Server:
                 raise exc
             if isinstance(exc, GreenletExit):
                 return  # somebody it waited for was killed
-        if self._on_error is not None:
+        if isinstance(exc, ConnectionError) and _came_from(stream, exc):
+            log.info("%s: the client has gone: %s", gt.name, exc)
+        elif self._on_error is not None:
             self._on_error(stream, exc)
         else:
             get_scheduler().tell_hook(gt, exc)
+
+    @green
+    def _unproxied(self, stream: Stream) -> Green[Optional[Stream]]:
+        """Take the PROXY header off *stream*, and return it; None if there is none."""
+        try:
+            with fail_after(self._handshake_timeout):
+                peer = yield from receive_header(stream.socket)
+        except (OSError, IncompleteReadError, BadHeader) as exc:
+            log.info("no PROXY header from %s: %s", stream.peer, exc)
+            return None
+        if peer is not None:
+            stream.peer = peer
+            getcurrent().name = f"{self._name} {peer}"
+        return stream
 
     @green
     def _secure(self, stream: Stream, context: SSLContext) -> Green[Optional[Stream]]:
@@ -241,6 +303,17 @@ class Server:
             return None
 
 
+def _came_from(stream: Stream, exc: BaseException) -> bool:
+    """Whether *exc* was raised by *stream* or its socket, and not by another connection."""
+    traceback = exc.__traceback__
+    while traceback is not None:
+        owner: object = traceback.tb_frame.f_locals.get("self")
+        if owner is stream or owner is stream.socket:
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
 @green
 def _next(acceptor: Acceptor[Stream]) -> Green[Optional[Stream]]:
     """Return the next connection; None when the listener is closed."""
@@ -248,11 +321,3 @@ def _next(acceptor: Acceptor[Stream]) -> Green[Optional[Stream]]:
         return (yield from acceptor.next())
     except ClosedResource:
         return None
-
-
-@green
-def _say_goodbye(stream: Stream) -> Green[None]:
-    try:
-        yield from stream.finish()
-    except OSError:
-        pass  # the client did not wait for it

@@ -16,7 +16,7 @@ from __future__ import annotations
 import errno
 import socket as real
 import warnings
-from typing import TYPE_CHECKING, Any, List, Optional, Protocol, Union, cast
+from typing import IO, TYPE_CHECKING, Any, List, Optional, Protocol, Union, cast
 
 from .._counts import check_count, check_size
 from ..abc import Green, green
@@ -296,6 +296,67 @@ class Stream:
             self._refusal = None
 
     @green
+    def send_file(
+        self, file: IO[bytes], offset: int = 0, count: Optional[int] = None
+    ) -> Green[int]:
+        """Send *file* from *offset*, and return how many bytes were sent.
+
+        Where it can the system sends the file by itself; over TLS it is read and sent in pieces.
+        Reading blocks on the disk, and all greenthreads with it.
+
+        Args:
+            file: A file opened in binary mode; its position is behind what was sent, afterwards.
+            count: How many bytes; None for all up to the end.
+
+        Returns:
+            Fewer than *count* if the file is shorter.
+
+        Raises:
+            ValueError: *file* is opened as text, or *offset* or *count* is negative; nothing was sent.
+            OSError: As for `send_all`; or the file cannot be read.
+
+        Source:
+            ``socket.sendfile``.
+        """
+        if "b" not in getattr(file, "mode", "b"):
+            raise ValueError(f"send_file() takes a file opened in binary mode; got {file!r}")
+        if offset < 0 or (count is not None and count < 0):
+            raise ValueError(
+                f"offset and count are 0 or more; got offset={offset!r}, count={count!r}"
+            )
+        if self._refusal is not None:
+            raise self._refused()
+        if count == 0:
+            return 0
+        self._refusal = BUSY
+        self._sent = True
+        try:
+            sent = yield from self._send_file(file, offset, count)
+        except BaseException:
+            if self._refusal is BUSY:
+                self._refusal = FAILED
+            raise
+        if self._refusal is BUSY:
+            self._refusal = None
+        return sent
+
+    @green
+    def _send_file(self, file: IO[bytes], offset: int, count: Optional[int]) -> Green[int]:
+        sendfile = getattr(self.socket, "sendfile", None)
+        if sendfile is not None:
+            sent: int = yield from sendfile(file, offset, count)
+            return sent
+        file.seek(offset)
+        sent = 0
+        while count is None or sent < count:
+            piece = file.read(CHUNK if count is None else min(CHUNK, count - sent))
+            if not piece:
+                break
+            yield from self.socket.sendall(piece)
+            sent += len(piece)
+        return sent
+
+    @green
     def send_eof(self) -> Green[None]:
         """Tell the peer that nothing more is sent; what it sends can still be read.
 
@@ -402,6 +463,11 @@ class Stream:
                             pass
                 except OSError:
                     pass
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed by `close` or `finish`."""
+        return self._refusal is CLOSED
 
     def close(self) -> None:
         """Close the stream at once; the greenthreads that wait on it get ClosedResource.

@@ -154,13 +154,13 @@ def test_a_file_whose_constructor_fails_leaves_the_raw_file_open(kind: str) -> N
         sock, other = pair()
         with sock, other:
             raw = io.SocketIO(sock, "w" if kind == "reader" else "r")
+            reader: Any = io.BufferedReader(raw) if kind == "text" else None
             make: Callable[[], object] = {
                 "reader": lambda: io.BufferedReader(raw),
                 "writer": lambda: io.BufferedWriter(raw),
                 "pair": lambda: io.BufferedRWPair(raw, raw),
                 "text": lambda: io.TextIOWrapper(reader, "no such encoding"),
             }[kind]
-            reader = io.BufferedReader(raw) if kind == "text" else None  # type: ignore[assignment]
             with Unraisable() as seen:
                 with pytest.raises((real_io.UnsupportedOperation, LookupError)):
                     make()
