@@ -3,19 +3,35 @@
 # Pure, bytes in and events out, without a socket or a clock:
 #
 #   headers    ordered, in any case, several values a name
+#   errors     answers that are raised, and peers that have gone
 #   framing    the rules: from the bytes of a head to how its body ends, or to a refusal
 #   chunks     the rules of chunked bodies
 #   wire       requests out of bytes: the rules in front of a parser
 #   with_h11, with_httptools   the parsers
+#   writing    answers into bytes
+#   proxies    which peers may say for whom they ask
 
 from importlib.util import find_spec
 
+from .errors import BadRequest, BodyTooLarge, ClientGone, HTTPError, ResponseError
 from .framing import Limits, Refused
 from .headers import Headers, HeadersLike
+from .proxies import TrustedProxies
 
 if find_spec("httptools") is None and find_spec("h11") is None:
     raise ImportError(
         "genlet.http needs a library that parses HTTP: pip install 'genlet[http]'", name="h11"
     )
 
-__all__ = ["Headers", "HeadersLike", "Limits", "Refused"]
+__all__ = [
+    "BadRequest",
+    "BodyTooLarge",
+    "ClientGone",
+    "HTTPError",
+    "Headers",
+    "HeadersLike",
+    "Limits",
+    "Refused",
+    "ResponseError",
+    "TrustedProxies",
+]
