@@ -50,6 +50,7 @@ from .kernel import (
     Scheduler,
     Wait,
     Waiters,
+    from_now_on,
     get_scheduler,
     getcurrent,
     interrupted_by,
@@ -404,7 +405,7 @@ def _run_here(
     gen = fn(*args, **kwargs)
     if gen.__class__ is not GeneratorType:
         raise TypeError(f"spawn wants a green function; {fn!r} returned {gen!r}")
-    begun = slots.scheduler.timers.sequence
+    begun = from_now_on(caller)
     value: Optional[T] = None
     error: Optional[BaseException] = None
     try:
@@ -412,7 +413,7 @@ def _run_here(
     except GeneratorExit:
         raise
     except BaseException as exc:
-        if interrupted_by(caller, exc, before=begun):
+        if interrupted_by(caller, exc, around=begun):
             raise
         error = exc
     made = cast("GeneratorType[Trap, None, T]", gen)  # which was found out before it ran

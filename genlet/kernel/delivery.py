@@ -31,11 +31,20 @@ from typing import (
 
 from .._compat import is_fresh
 from ..errors import WrongThread
-from .cancelled import Cancelled, ExceptionLike, GreenletExit, bare, fresh, note, note_kill
+from .cancelled import (
+    Cancelled,
+    Delivery,
+    ExceptionLike,
+    GreenletExit,
+    bare,
+    encloses,
+    fresh,
+    note,
+    note_kill,
+)
 from .chains import chained
 from .current import here
 from .holding import NEVER, Held
-from .report import print_call_error
 from .seconds import inf
 from .state import HARD, SOFT, Interrupt, Scope, Suspension
 from .throwing import take_out, throw_in
@@ -87,7 +96,7 @@ def commit(gt: Greenlet, found: Found) -> BaseException:
             gt.interrupts.remove(found)
         found.taken()
         exc = fresh(found.exc)
-        note(exc, (gt, found.since, found.final))
+        note(exc, Delivery(exc, gt, found.since, found.final))
         return exc
     if found.state == SOFT:
         if gt.told is None:
@@ -96,7 +105,10 @@ def commit(gt: Greenlet, found: Found) -> BaseException:
     # The end of the run cancels the root scope, and that is a kill for those it meets.
     kind = GreenletExit if found is gt.scheduler.root.scope else Cancelled
     cancelled = kind(found.reason, scope=found, origin=found.origin)
-    note(cancelled, (gt, found.sequence, True))
+    # One of its own scopes catches it.  If that one does not, because it was left or is left by
+    # another, then the greenthread has failed.  A scope that was not entered is a kill by force.
+    final = found.gt is not gt or found.sequence == 0
+    note(cancelled, Delivery(cancelled, gt, found.sequence, final, found))
     return cancelled
 
 
@@ -137,15 +149,6 @@ def call_off(groups: Iterable[Members], exc: BaseException) -> None:
         if not group.scope.state:
             group.scope.reason = exc
         group.scope.interrupt_all(group.scope.grace)
-
-
-def encloses(outer: Scope, scope: Optional[Scope]) -> bool:
-    """Whether *scope* is *outer* or was entered inside it."""
-    while scope is not None:
-        if scope is outer:
-            return True
-        scope = scope.parent
-    return False
 
 
 class Surfaced(Interrupt):
@@ -210,7 +213,7 @@ def interrupt_parked(gt: Greenlet, exc: ExceptionLike) -> bool:
         gt.fault = gt.killed_by = bare(GreenletExit)
     else:
         gt.fault = raised = fresh(exc)
-        note(raised, (gt, 0, True))
+        note(raised, Delivery(raised, gt, 0))
     gt.attention = True
     gt.trap = None
     scheduler.append(gt)
@@ -479,8 +482,8 @@ def tell_hook(gt: Greenlet, error: BaseException) -> None:
     """Report an error of *gt* that nobody else will learn of."""
     try:
         gt.scheduler.excepthook(gt, error)
-    except Exception as exc:
-        print_call_error(gt.scheduler.excepthook, exc)
+    except BaseException as exc:
+        gt.scheduler.report_call(gt.scheduler.excepthook, exc)
 
 
 # ---- the synchronous abort ------------------------------------------------------------------------

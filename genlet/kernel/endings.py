@@ -12,7 +12,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, cast
 
 from . import report
-from .cancelled import Cancelled, GreenletExit, forget, fresh, is_final
+from .cancelled import Cancelled, GreenletExit, fresh, is_final
 from .chains import chained
 from .delivery import MAX_REFUSALS, Stillborn, Surfaced, attend, interrupt, step_now, tell_hook
 from .holding import NEVER, Held
@@ -71,8 +71,6 @@ def end(
 
     error = gt.fault
     if error is not None:
-        if error is not gt.killed_by:
-            forget(error, gt)
         if not (gt.ended_as_told and isinstance(error, Cancelled)):
             _report(kernel, gt, error)
         gt.fault = None

@@ -17,9 +17,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable, List, Optional, Type
 
 from ..errors import WrongThread
-from .cancelled import Cancelled
+from .cancelled import Cancelled, encloses
 from .current import here, running
-from .delivery import encloses, poke_all
+from .delivery import poke_all
 from .seconds import check_grace, check_seconds, check_timeout, inf
 from .state import ACTIVE, HARD, SOFT, Scope
 

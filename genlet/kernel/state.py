@@ -446,6 +446,10 @@ class Kernel:
         """Report an error of *gt* that nobody else will learn of."""
         raise NotImplementedError
 
+    def report_call(self, fn: object, error: BaseException) -> None:
+        """Report an error of *fn*, a plain function that is not called by green code."""
+        raise NotImplementedError
+
     def end(
         self, gt: Greenlet, value: object, error: Optional[BaseException], again: bool = False
     ) -> None:

@@ -28,7 +28,6 @@ from ..errors import ClosedResource
 from ..kernel import (
     AnyGreenThread,
     Cancelled,
-    GreenletExit,
     check_grace,
     check_seconds,
     fail_after,
@@ -248,16 +247,13 @@ class Server:
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except BaseException as exc:
-            self._failed(stream, exc)
+            gt = getcurrent()
+            if isinstance(exc, Cancelled) and interrupted_by(gt, exc):
+                raise
+            self._failed(stream, gt, exc)
 
-    def _failed(self, stream: Stream, exc: BaseException) -> None:
-        """Report that a handler raised *exc*, unless that is how it was told to end."""
-        gt = getcurrent()
-        if isinstance(exc, Cancelled):
-            if interrupted_by(gt, exc):
-                raise exc
-            if isinstance(exc, GreenletExit):
-                return  # somebody it waited for was killed
+    def _failed(self, stream: Stream, gt: AnyGreenThread, exc: BaseException) -> None:
+        """Report that a handler, which *gt* runs, raised *exc*."""
         if self._on_error is not None:
             self._on_error(stream, exc)
         else:
