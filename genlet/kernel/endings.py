@@ -53,18 +53,22 @@ def end(
         if gt.trap is not NEVER:  # which stays, as the sign that the greenthread never started
             gt.trap = None
         gt.value = value
-        gt.parent = gt.scope = None
         if error is not None:
+            scope = gt.scope
+            while scope is not None and scope.gt is gt:  # a kill by force, or one nobody left
+                scope.gt = None
+                scope = scope.parent
             gt.fault = gt.error = error
             gt.heard = False
+            gt.ended_as_told = error is gt.killed_by or is_final(error, gt)
             # The traceback is kept: every waiter raises the error with this one.
             traceback = error.__traceback__
             while traceback is not None and id(traceback.tb_frame.f_code) in STEPPERS:
                 traceback = traceback.tb_next
             error.__traceback__ = gt.traceback = traceback
-            gt.ended_as_told = error is gt.killed_by or is_final(error, gt)
         elif gt.fault is not None:
             gt.fault = None  # it came too late
+        gt.parent = gt.scope = None
         gt.gen = None
     elif not again:
         return  # it ended before its turn came, and was still in the queue
