@@ -80,6 +80,8 @@ def gather(*greens: Green[Any]) -> Green[Tuple[Any, ...]]:
         with TaskGroup(errors="first", name="gather") as group:
             children.extend(group.spawn(_itself, call) for call in greens)
             yield from group.join()
+        if any(child.ended_as_told for child in children if child.error is not None):
+            yield from checkpoint()  # what interrupts the caller comes first
         return tuple(_results(children))
     finally:
         children.clear()  # an error of theirs has this frame in its traceback
@@ -110,8 +112,10 @@ def race(*greens: Green[T]) -> Green[T]:
         with group:
             children.extend(group.spawn(_itself, call) for call in greens)
             yield from group.join()
-        if group.winner is not None:  # else all were killed, and the first says so
+        if group.winner is not None:
             children.insert(0, cast("GreenThread[T]", group.winner))
+        else:  # all were killed, and the first says so
+            yield from checkpoint()  # what interrupts the caller comes first
         return children.pop(0).result()
     finally:
         group.winner = None

@@ -907,3 +907,52 @@ def test_a_link_that_raises_anything_is_reported_and_the_others_are_called(
     assert end_of(Runner(), main) == "went on"
     assert called == ["the second"]
     assert "of the link" in capsys.readouterr().err
+
+
+# ---- its own interruption comes first -------------------------------------------------------------
+
+
+def test_an_owner_killed_by_force_is_killed_and_does_not_fail_with_its_childrens_end() -> None:
+    """It is interrupted before its children, whose end would settle what it waits for."""
+
+    def owner() -> Green[object]:
+        return (yield from genlet.race(for_ever(), for_ever()))
+
+    def main() -> Green[None]:
+        gt = genlet.spawn(owner)
+        yield from genlet.sleep(0)  # the children have not started
+        yield from gt.kill(force=True)
+        yield from outcome(gt)
+        assert "killed" in repr(gt)
+
+    assert run(main) == []
+
+
+COMBINED: List[Callable[[], Green[object]]] = [
+    lambda: genlet.race(for_ever(), for_ever()),
+    lambda: genlet.gather(for_ever(), for_ever()),
+    lambda: genlet.amap(lambda _: for_ever(), [1, 2]),
+    lambda: genlet.spawn(for_ever).wait(),
+]
+
+
+@pytest.mark.parametrize("call", COMBINED, ids=["race", "gather", "amap", "wait"])
+def test_one_that_is_cancelled_and_waits_for_what_never_started_is_cancelled(
+    call: Callable[[], Green[object]],
+) -> None:
+    """What is spawned in a cancelled group never starts; that is not the error of its spawner."""
+
+    def member(group: genlet.TaskGroup) -> Green[object]:
+        yield from genlet.sleep(0)
+        group.cancel()  # which interrupts this at its next suspension
+        if call is COMBINED[-1]:
+            return (yield from group.spawn(for_ever).wait())
+        return (yield from call())
+
+    def main() -> Green[None]:
+        with genlet.TaskGroup() as group:
+            gt = group.spawn(member, group)
+            yield from group.join()
+        assert gt.ended_as_told
+
+    assert run(main) == []
