@@ -15,7 +15,7 @@ from .abc import Green, green
 from .green import socket as green_socket
 from .green.socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
 from .greenpool import GreenPool
-from .kernel import AnyGreenThread, Cancelled, CancelScope, get_scheduler
+from .kernel import AnyGreenThread, CancelScope, get_scheduler
 from .net.accepting import Acceptor, accept_living
 from .semaphore import Semaphore
 
@@ -201,7 +201,7 @@ class Ending:
         client.close()
         self._slots.release()
         error = gt.error
-        if error is None or isinstance(error, (Cancelled, KeyboardInterrupt, SystemExit)):
+        if error is None or gt.ended_as_told or isinstance(error, (KeyboardInterrupt, SystemExit)):
             return
         if isinstance(error, StopServe):
             self.scope.cancel()

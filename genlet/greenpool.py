@@ -37,6 +37,7 @@ from typing import (
     cast,
     overload,
 )
+from weakref import ref
 
 from ._counts import check_count
 from .abc import Green, Trap, green
@@ -50,6 +51,7 @@ from .kernel import (
     Scheduler,
     Wait,
     Waiters,
+    from_now_on,
     get_scheduler,
     getcurrent,
     interrupted_by,
@@ -289,10 +291,20 @@ class _Slots:
         idle: The greenthreads that wait for the last one to end.
     """
 
-    __slots__ = ("idle", "loose", "owned", "pool", "running", "scheduler", "spawners", "taken")
+    __slots__ = (
+        "__weakref__",
+        "_pool",
+        "idle",
+        "loose",
+        "owned",
+        "running",
+        "scheduler",
+        "spawners",
+        "taken",
+    )
 
     def __init__(self, pool: GreenPool, scheduler: Scheduler) -> None:
-        self.pool: GreenPool = pool
+        self._pool: ref[GreenPool] = ref(pool)  # which has this
         self.scheduler: Scheduler = scheduler
         self.taken: int = 0
         self.running: int = 0
@@ -318,7 +330,7 @@ class _Slots:
         """Wait until a slot is handed over."""
         try:
             yield from Wait(
-                self.pool, "a free slot of the pool", self.spawners, ask=self.hand_out
+                self._pool(), "a free slot of the pool", self.spawners, ask=self.hand_out
             ).get()
         except BaseException:
             self.look_idle()
@@ -349,13 +361,15 @@ class _Slots:
 
     def give_back(self) -> None:
         """Hand a slot on, or free it."""
-        if self.taken > self.pool.size or not self.spawners.wake(None):
+        pool = self._pool()
+        if pool is None or self.taken > pool.size or not self.spawners.wake(None):
             self.taken -= 1
             self.look_idle()
 
     def hand_out(self, _wait: Optional[Wait[None]] = None) -> None:
         """Hand out what has become free."""
-        while self.taken < self.pool.size and self.spawners.wake(None):
+        pool = self._pool()
+        while pool is not None and self.taken < pool.size and self.spawners.wake(None):
             self.taken += 1
 
     def look_idle(self, _wait: Optional[Wait[None]] = None) -> None:
@@ -375,14 +389,16 @@ class _Members(Group):
         self.members = root.members
         self.scope = root.scope
         self.answers = answers
-        self._slots: _Slots = slots
+        self._slots: ref[_Slots] = ref(slots)  # which has this; without it nobody counts
 
     def ended(self, gt: AnyGreenThread) -> None:
         if gt in self.members:  # not told again after an error
             try:
                 super().ended(gt)
             finally:
-                self._slots.ended()
+                slots = self._slots()
+                if slots is not None:
+                    slots.ended()
 
 
 # ---- running a job in its spawner -----------------------------------------------------------------
@@ -404,7 +420,7 @@ def _run_here(
     gen = fn(*args, **kwargs)
     if gen.__class__ is not GeneratorType:
         raise TypeError(f"spawn wants a green function; {fn!r} returned {gen!r}")
-    begun = slots.scheduler.timers.sequence
+    begun = from_now_on(caller)
     value: Optional[T] = None
     error: Optional[BaseException] = None
     try:
@@ -412,11 +428,14 @@ def _run_here(
     except GeneratorExit:
         raise
     except BaseException as exc:
-        if interrupted_by(caller, exc, before=begun):
+        if interrupted_by(caller, exc, around=begun):
             raise
         error = exc
     made = cast("GeneratorType[Trap, None, T]", gen)  # which was found out before it ran
-    return slots.scheduler.finished(made, caller.context, value, error, 3)
+    try:
+        return slots.scheduler.finished(made, caller.context, value, error, 3)
+    finally:
+        del error  # it has this frame in its traceback
 
 
 # ---- results in order -----------------------------------------------------------------------------
@@ -455,15 +474,18 @@ class _Results(Generic[T]):
     def _first(self) -> Green[T]:
         """Wait for the first job and return its result; it stays the first if that is interrupted."""
         job = self._jobs.popleft()
-        if isinstance(job, BaseException):
-            raise job
-        if not job.dead:
-            try:
-                yield from _Ending(job, "a job of the pool to end").get()
-            except BaseException:
-                self._jobs.appendleft(job)
-                raise
-        return job.result()
+        try:
+            if isinstance(job, BaseException):
+                raise job
+            if not job.dead:
+                try:
+                    yield from _Ending(job, "a job of the pool to end").get()
+                except BaseException:
+                    self._jobs.appendleft(job)
+                    raise
+            return job.result()
+        finally:
+            del job  # its error has this frame in its traceback
 
 
 class _Ending(Wait[None]):

@@ -75,6 +75,7 @@ def with_timeout(
         return timeout_value
     finally:
         timeout.cancel()
+        del timeout  # it may have this frame in its traceback
 
 
 def is_timeout(obj: object) -> bool:

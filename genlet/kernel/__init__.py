@@ -35,7 +35,7 @@
 # docs/internals.md has one in full, a host and an observer.
 
 from .._compat import POLLIN, POLLOUT
-from .cancelled import Cancelled, ExceptionLike, GreenletExit, interrupted_by
+from .cancelled import Cancelled, ExceptionLike, GreenletExit, from_now_on, interrupted_by
 from .current import here
 from .delivery import fail_wait
 from .descriptor import Descriptor, Direction
@@ -99,6 +99,7 @@ __all__ = [
     "fail_at",
     "fail_wait",
     "fault",
+    "from_now_on",
     "get_scheduler",
     "getcurrent",
     "here",

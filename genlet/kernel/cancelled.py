@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional, Tuple, Type, Union
+from _weakref import ref
+from typing import TYPE_CHECKING, Callable, Iterator, Optional, Tuple, Type, Union
 
 if TYPE_CHECKING:
     from .state import Greenlet, Scope
@@ -81,53 +82,106 @@ def fresh(exc: ExceptionLike) -> BaseException:
 
 bare = BaseException.__new__
 
-# A note on an exception that it was delivered to a greenthread: the greenthread, the sequence number
-# that the interruption dates from, and whether a greenthread that ends with this very object has not
-# failed.  It is kept on the exception.  A greenthread must not keep every exception it has survived
-# alive, with all the frames that they passed.  Until its next suspension it keeps one, the GreenletExit
-# of a kill, in ``killed_by``: most killed greenthreads end before that, and a note takes a fifth of the
-# time of a kill.
-Delivery = Tuple["Greenlet", int, bool]
+
+class Delivery:
+    """A note on an exception that it was delivered to a greenthread.
+
+    It is kept on the exception.  A greenthread must not keep every exception it has survived alive,
+    with all the frames that they passed.  Until its next suspension it keeps one, the GreenletExit of
+    a kill, in ``killed_by``: most killed greenthreads end before that, and a note takes a fifth of
+    the time of a kill.
+    """
+
+    __slots__ = ("about", "at", "final", "gt", "scope", "since")
+
+    def __init__(
+        self,
+        exc: BaseException,
+        gt: Greenlet,
+        since: int,
+        final: bool = True,
+        scope: Optional[Scope] = None,
+    ) -> None:
+        self.about: int = id(exc)  # a copy has the same notes, and was not delivered
+        self.gt: ref[Greenlet] = ref(gt)  # its own error may lead to this
+        self.since: int = since  # the sequence number that the interruption dates from
+        self.at: int = gt.scheduler.timers.sequence
+        self.final: bool = final  # a greenthread that ends with this very object has not failed
+        self.scope: Optional[Scope] = scope  # that asked for it; None: an interrupt
+
+    def __reduce__(self) -> Tuple[Callable[[], None], Tuple[()]]:
+        return _nothing, ()  # it does not go along when the exception is pickled
+
+
+def _nothing() -> None:
+    """Return what a pickled note becomes."""
+
+
+def _notes(exc: BaseException, gt: Greenlet) -> Iterator[Delivery]:
+    """Yield the notes that *exc* was delivered to *gt*: none or one."""
+    noted: Tuple[Optional[Delivery], ...] = getattr(exc, DELIVERIES, ())
+    for one in noted:
+        if one is not None and one.gt() is gt and one.about == id(exc):
+            yield one
 
 
 def note(exc: BaseException, delivery: Delivery) -> None:
-    """Note on *exc* that it is delivered."""
-    noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
+    """Note on *exc* that it is delivered; older notes of that greenthread are dropped."""
+    noted: Tuple[Optional[Delivery], ...] = getattr(exc, DELIVERIES, ())
     if noted:
-        noted = tuple(one for one in noted if one[0].gen is not None)
+        noted = tuple(one for one in noted if one is not None and _others(one, delivery))
     try:
         setattr(exc, DELIVERIES, (*noted, delivery))
     except AttributeError:
         pass  # an exception with slots: ending with it counts as failing
 
 
+def _others(one: Delivery, delivery: Delivery) -> bool:
+    gt = one.gt()
+    return gt is not None and gt.gen is not None and gt is not delivery.gt()
+
+
 def note_kill(gt: Greenlet) -> None:
     """Note on the exception that *gt* was killed by that it is delivered, and let go of it."""
     exc, gt.killed_by = gt.killed_by, None
     if exc is not None:
-        note(exc, (gt, 0, True))
+        note(exc, Delivery(exc, gt, 0))
 
 
-def interrupted_by(gt: Greenlet, exc: BaseException, before: Optional[int] = None) -> bool:
+def from_now_on(gt: Greenlet) -> int:
+    """Return a sequence number for `interrupted_by`: what is delivered to *gt* later comes after it."""
+    note_kill(gt)
+    timers = gt.scheduler.timers
+    timers.sequence = sequence = timers.sequence + 1
+    return sequence
+
+
+def interrupted_by(gt: Greenlet, exc: BaseException, around: Optional[int] = None) -> bool:
     """Whether *exc* is the very object that was delivered to *gt* as an interruption.
 
+    The Cancelled of a scope that was left since is none: it interrupts nothing any more.
+
     Args:
-        before: Count only an interruption that dates from this sequence number or earlier.
+        around: Count only an interruption that dates from before this sequence number, and was
+            delivered after it: one that came from outside of what has begun then.
     """
     if exc is gt.killed_by:
-        return True  # it dates from before everything
-    noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
-    return any(one is gt and (before is None or since <= before) for one, since, _ in noted)
+        return True  # it dates from before everything, and was delivered just now
+    for one in _notes(exc, gt):
+        if around is None or one.since <= around <= one.at:
+            return one.scope is None or encloses(one.scope, gt.scope)
+    return False
 
 
 def is_final(exc: BaseException, gt: Greenlet) -> bool:
     """Whether *gt*, which ended with *exc*, ended as it was told."""
-    noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
-    return any(one is gt and final for one, _, final in noted)
+    return any(one.final for one in _notes(exc, gt))
 
 
-def forget(exc: BaseException, gt: Greenlet) -> None:
-    """Take the notes of deliveries to *gt*, which has ended, off *exc*."""
-    noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
-    if noted:
-        setattr(exc, DELIVERIES, tuple(one for one in noted if one[0] is not gt))
+def encloses(outer: Scope, scope: Optional[Scope]) -> bool:
+    """Whether *scope* is *outer* or was entered inside it."""
+    while scope is not None:
+        if scope is outer:
+            return True
+        scope = scope.parent
+    return False

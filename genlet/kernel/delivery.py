@@ -31,11 +31,20 @@ from typing import (
 
 from .._compat import is_fresh
 from ..errors import WrongThread
-from .cancelled import Cancelled, ExceptionLike, GreenletExit, bare, fresh, note, note_kill
+from .cancelled import (
+    Cancelled,
+    Delivery,
+    ExceptionLike,
+    GreenletExit,
+    bare,
+    encloses,
+    fresh,
+    note,
+    note_kill,
+)
 from .chains import chained
 from .current import here
 from .holding import NEVER, Held
-from .report import print_call_error
 from .seconds import inf
 from .state import HARD, SOFT, Interrupt, Scope, Suspension
 from .throwing import take_out, throw_in
@@ -87,7 +96,7 @@ def commit(gt: Greenlet, found: Found) -> BaseException:
             gt.interrupts.remove(found)
         found.taken()
         exc = fresh(found.exc)
-        note(exc, (gt, found.since, found.final))
+        note(exc, Delivery(exc, gt, found.since, found.final))
         return exc
     if found.state == SOFT:
         if gt.told is None:
@@ -95,8 +104,12 @@ def commit(gt: Greenlet, found: Found) -> BaseException:
         gt.told.append(found)
     # The end of the run cancels the root scope, and that is a kill for those it meets.
     kind = GreenletExit if found is gt.scheduler.root.scope else Cancelled
+    forced = found.gt is gt and found.sequence == 0  # made by condemn
     cancelled = kind(found.reason, scope=found, origin=found.origin)
-    note(cancelled, (gt, found.sequence, True))
+    # One of its own scopes catches it.  If that one does not, because it was left or is left by
+    # another, then the greenthread has failed.
+    final = forced or found.gt is not gt
+    note(cancelled, Delivery(cancelled, gt, found.sequence, final, None if forced else found))
     return cancelled
 
 
@@ -137,15 +150,6 @@ def call_off(groups: Iterable[Members], exc: BaseException) -> None:
         if not group.scope.state:
             group.scope.reason = exc
         group.scope.interrupt_all(group.scope.grace)
-
-
-def encloses(outer: Scope, scope: Optional[Scope]) -> bool:
-    """Whether *scope* is *outer* or was entered inside it."""
-    while scope is not None:
-        if scope is outer:
-            return True
-        scope = scope.parent
-    return False
 
 
 class Surfaced(Interrupt):
@@ -210,7 +214,7 @@ def interrupt_parked(gt: Greenlet, exc: ExceptionLike) -> bool:
         gt.fault = gt.killed_by = bare(GreenletExit)
     else:
         gt.fault = raised = fresh(exc)
-        note(raised, (gt, 0, True))
+        note(raised, Delivery(raised, gt, 0))
     gt.attention = True
     gt.trap = None
     scheduler.append(gt)
@@ -328,40 +332,43 @@ def attend(kernel: Kernel, gt: Greenlet, trap: Suspension) -> Optional[Suspensio
     """
     if gt.killed_by is not None:
         note_kill(gt)
-    refused = False
-    while True:
-        if gt.fault is not None:
-            # Green code that yields a trap by itself does not look for its fault.
-            exc, gt.fault = gt.fault, None
-            assert gt.gen is not None
-            trap = cast(Suspension, gt.steps.run(gt.gen.throw, exc))
-            continue
-        if not isinstance(cast(object, trap), Suspension):
-            return trap  # arming it will fail, and say so
-        trap.gt = gt
-        left = [group for group in gt.groups if group.left] if gt.groups else []
-        if any(group.members for group in left):
-            gt.trap = Held(left, trap)
-            return None
-        gt.fault = late_error(gt, left)
-        if gt.fault is None:
-            found = due(gt)
-            if found is None:
-                gt.attention = False
-                return trap
-            if not strike(gt, found):
+    try:
+        refused = False
+        while True:
+            if gt.fault is not None:
+                # Green code that yields a trap by itself does not look for its fault.
+                exc, gt.fault = gt.fault, None
+                assert gt.gen is not None
+                trap = cast(Suspension, gt.steps.run(gt.gen.throw, exc))
+                continue
+            if not isinstance(cast(object, trap), Suspension):
+                return trap  # arming it will fail, and say so
+            trap.gt = gt
+            left = [group for group in gt.groups if group.left] if gt.groups else []
+            if any(group.members for group in left):
+                gt.trap = Held(left, trap)
                 return None
-            if isinstance(found, Scope) and found.state == HARD:
-                if kernel.closing.begun and kernel.closing.ignored_by(gt):
+            gt.fault = late_error(gt, left)
+            if gt.fault is None:
+                found = due(gt)
+                if found is None:
+                    gt.attention = False
+                    return trap
+                if not strike(gt, found):
                     return None
-                if refused:
-                    gt.trap = None
-                    kernel.append(gt)
-                    return None
-                refused = True
-        trap = gt.steps.run(SEND, gt.gen, None)
-        if not gt.attention:
-            return trap
+                if isinstance(found, Scope) and found.state == HARD:
+                    if kernel.closing.begun and kernel.closing.ignored_by(gt):
+                        return None
+                    if refused:
+                        gt.trap = None
+                        kernel.append(gt)
+                        return None
+                    refused = True
+            trap = gt.steps.run(SEND, gt.gen, None)
+            if not gt.attention:
+                return trap
+    finally:
+        del gt, trap  # of an error this frame may be among the frames
 
 
 def arming_failed(kernel: Kernel, gt: Greenlet, trap: object, exc: BaseException) -> None:
@@ -479,8 +486,8 @@ def tell_hook(gt: Greenlet, error: BaseException) -> None:
     """Report an error of *gt* that nobody else will learn of."""
     try:
         gt.scheduler.excepthook(gt, error)
-    except Exception as exc:
-        print_call_error(gt.scheduler.excepthook, exc)
+    except BaseException as exc:
+        gt.scheduler.report_call(gt.scheduler.excepthook, exc)
 
 
 # ---- the synchronous abort ------------------------------------------------------------------------
@@ -497,6 +504,7 @@ def abort(kernel: Kernel, greenthreads: List[Greenlet]) -> None:
     # All are taken off their waits before the first of them runs: the cleanup of one must not settle
     # the wait of another.  True: it may run now; False: it is held for its children, or is ready.
     aborting: Dict[Greenlet, bool] = {}
+    gt: Optional[Greenlet] = None
     kernel.aborting = aborting
     try:
         for gt in greenthreads:
@@ -514,6 +522,10 @@ def abort(kernel: Kernel, greenthreads: List[Greenlet]) -> None:
         raise
     finally:
         kernel.current, kernel.aborting = owner, outer
+        # The frames of an error in a child lead to this one.
+        greenthreads.clear()
+        aborting.clear()
+        gt = None
 
 
 def step_now(kernel: Kernel, gt: Greenlet, aborting: Dict[Greenlet, bool]) -> None:
@@ -522,24 +534,25 @@ def step_now(kernel: Kernel, gt: Greenlet, aborting: Dict[Greenlet, bool]) -> No
     value: object = None
     error: Optional[BaseException] = None
     try:
-        trap = gt.steps.run(SEND, gt.gen, None)
-        armed = attend(kernel, gt, trap) if gt.attention else trap
-    except StopIteration as stop:
-        value = stop.value
-    except BaseException as exc:
-        error = exc
-    else:
-        if armed is not None:
-            gt.trap = armed
-            try:
-                armed.arm(gt)
-            except BaseException as exc:
-                arming_failed(kernel, gt, armed, exc)
-        return
-    try:
-        kernel.end(gt, value, error)
-    except BaseException:
-        kernel.again(kernel.end, gt, value, error, True)
-        raise
+        try:
+            trap = gt.steps.run(SEND, gt.gen, None)
+            armed = attend(kernel, gt, trap) if gt.attention else trap
+        except StopIteration as stop:
+            value = stop.value
+        except BaseException as exc:
+            error = exc
+        else:
+            if armed is not None:
+                gt.trap = armed
+                try:
+                    armed.arm(gt)
+                except BaseException as exc:
+                    arming_failed(kernel, gt, armed, exc)
+            return
+        try:
+            kernel.end(gt, value, error)
+        except BaseException:
+            kernel.again(kernel.end, gt, value, error, True)
+            raise
     finally:
-        del error  # else this frame and the traceback would hold each other
+        del gt, error  # the frames of its error lead to this one

@@ -12,7 +12,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, cast
 
 from . import report
-from .cancelled import Cancelled, GreenletExit, forget, fresh, is_final
+from .cancelled import Cancelled, GreenletExit, fresh, is_final
 from .chains import chained
 from .delivery import MAX_REFUSALS, Stillborn, Surfaced, attend, interrupt, step_now, tell_hook
 from .holding import NEVER, Held
@@ -53,26 +53,28 @@ def end(
         if gt.trap is not NEVER:  # which stays, as the sign that the greenthread never started
             gt.trap = None
         gt.value = value
-        gt.parent = gt.scope = None
         if error is not None:
+            scope = gt.scope
+            while scope is not None and scope.gt is gt:  # a kill by force, or one nobody left
+                scope.gt = None
+                scope = scope.parent
             gt.fault = gt.error = error
             gt.heard = False
+            gt.ended_as_told = error is gt.killed_by or is_final(error, gt)
             # The traceback is kept: every waiter raises the error with this one.
             traceback = error.__traceback__
             while traceback is not None and id(traceback.tb_frame.f_code) in STEPPERS:
                 traceback = traceback.tb_next
             error.__traceback__ = gt.traceback = traceback
-            gt.ended_as_told = error is gt.killed_by or is_final(error, gt)
         elif gt.fault is not None:
             gt.fault = None  # it came too late
+        gt.parent = gt.scope = None
         gt.gen = None
     elif not again:
         return  # it ended before its turn came, and was still in the queue
 
     error = gt.fault
     if error is not None:
-        if error is not gt.killed_by:
-            forget(error, gt)
         if not (gt.ended_as_told and isinstance(error, Cancelled)):
             _report(kernel, gt, error)
         gt.fault = None

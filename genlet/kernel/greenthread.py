@@ -21,7 +21,7 @@ from . import report
 from .cancelled import Cancelled, ExceptionLike, GreenletExit, bare, check_exception
 from .delivery import interrupt, interrupt_parked, pend, poke
 from .endings import observed
-from .scope import condemn
+from .scope import condemn, poke_owned
 from .state import Greenlet, Interrupt, Link
 from .traps import checkpoint
 from .waits import Wait, Waiters
@@ -77,6 +77,8 @@ class GreenThread(Greenlet, Generic[T]):
         if error is None:
             return self.value
         if self.ended_as_told and isinstance(error, Cancelled):
+            if cast(Greenlet, self.scheduler.current).attention:
+                yield from checkpoint()  # what interrupts the caller comes first
             self.heard = True
             raise _told(error)
         try:
@@ -129,9 +131,10 @@ class GreenThread(Greenlet, Generic[T]):
         if self.gen is None:
             return
         pend(self, Interrupt(exc))
-        if force:
-            condemn(self)
+        root = condemn(self) if force else None
         poke(self, front=True)
+        if root is not None:
+            poke_owned(root)
         yield from checkpoint()
 
     def kill_soon(self, exc: ExceptionLike = GreenletExit, *, force: bool = False) -> None:
@@ -143,9 +146,10 @@ class GreenThread(Greenlet, Generic[T]):
         if not force and interrupt_parked(self, exc):
             return
         pend(self, Interrupt(exc))
-        if force:
-            condemn(self)
+        root = condemn(self) if force else None
         poke(self)
+        if root is not None:
+            poke_owned(root)
 
     def cancel(self, exc: ExceptionLike = GreenletExit) -> None:
         """Keep it from starting; without effect once it has.

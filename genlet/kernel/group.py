@@ -65,7 +65,7 @@ class Group(Base):
                     report.print_barrier(owner, self)
             else:
                 owner.groups.remove(self)
-                self.scope.group = None  # no member is left: avoid a reference cycle
+                self._let_go()
         return caught
 
     def ended(self, gt: AnyGreenThread) -> None:
@@ -74,8 +74,21 @@ class Group(Base):
         It may be called again after an error.
         """
         self.members.pop(gt, None)
-        if not self.members and self.owner is not None:
+        owner = self.owner
+        if not self.members and owner is not None:
             if self.left:
-                self.scope.group = None
                 self.scheduler.timers.cancel(self.scope)
-            release(self.scheduler, self.owner)
+            release(self.scheduler, owner)
+            if self.left:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        """The block was left and the members are gone: point at nothing that may point back.
+
+        The frames of an error's traceback have the group among their variables, and a member that
+        has ended keeps its group.
+        """
+        scope = self.scope
+        self.owner = scope.group = scope.origin = None
+        if isinstance(scope.reason, BaseException):
+            scope.reason = None

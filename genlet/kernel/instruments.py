@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, TypeVar
 
 from ..abc import Instrument
-from .report import print_call_error
 
 if TYPE_CHECKING:
     from ..abc import ReadyQueue
@@ -24,7 +23,8 @@ PollerWait = Callable[[Optional[float]], List[Tuple[int, int]]]
 class Instruments:
     """Calls several instruments in turn; one that raises is reported and dropped."""
 
-    def __init__(self) -> None:
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel: Kernel = kernel
         self._instruments: List[Instrument[Any]] = []
 
     def add(self, instrument: Instrument[Any]) -> None:
@@ -47,9 +47,9 @@ class Instruments:
         for instrument in list(self._instruments):
             try:
                 getattr(instrument, what)(*args)
-            except Exception as exc:
+            except BaseException as exc:
                 self.remove(instrument)
-                print_call_error(instrument, exc)
+                self._kernel.report_call(instrument, exc)
 
     def queue(self, put: Callable[[Greenlet], None]) -> Callable[[Greenlet], None]:
         """Wrap *put*, which makes a greenthread runnable."""
@@ -96,7 +96,7 @@ def attach(kernel: Kernel, instrument: Instrument[Any]) -> None:
     """Have *instrument* called from now on; at any time, in the kernel's thread."""
     told = kernel.instruments
     if told is None:
-        told = kernel.instruments = Instruments()
+        told = kernel.instruments = Instruments(kernel)
         kernel.append = told.queue(kernel.ready.append)
         kernel.appendleft = told.queue(kernel.ready.appendleft)
         kernel.wait = told.wait(kernel.wait, kernel.ready)

@@ -180,7 +180,6 @@ class Scheduler(Kernel):
         self.wakeup.calls.append((fn, args))
 
     def report_call(self, fn: object, error: BaseException) -> None:
-        """Report an error of *fn*, a plain function that is not called by green code."""
         endings.report_call(self, fn, error)
 
     def tell_hook(self, gt: Greenlet, error: BaseException) -> None:
@@ -269,7 +268,6 @@ class Scheduler(Kernel):
                     entry.event(mask)
 
     def surface(self, error: BaseException) -> None:
-        """Raise *error*, which belongs to no greenthread, in main, or out of the run after its end."""
         endings.surface(self, error)
 
     def _idle_time(self) -> Optional[float]:

@@ -17,9 +17,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable, List, Optional, Type
 
 from ..errors import WrongThread
-from .cancelled import Cancelled
+from .cancelled import Cancelled, encloses
 from .current import here, running
-from .delivery import encloses, poke_all
+from .delivery import poke_all
 from .seconds import check_grace, check_seconds, check_timeout, inf
 from .state import ACTIVE, HARD, SOFT, Scope
 
@@ -323,10 +323,12 @@ def shielded(timeout: float) -> CancelScope:
     return scope
 
 
-def condemn(gt: Greenlet) -> None:
-    """Refuse every later suspension of *gt*: cancel a scope around all that it has entered.
+def condemn(gt: Greenlet) -> CancelScope:
+    """Refuse every later suspension of *gt*: put a cancelled scope around all that it has entered.
 
-    Interrupts what *gt* owns; interrupting *gt* itself is left to the caller.
+    Returns:
+        The scope.  The caller interrupts *gt*, and then what *gt* owns, with `poke_owned`: the end of
+        the last child would settle what *gt* waits for.
     """
     root = CancelScope()
     root.state = HARD
@@ -340,4 +342,9 @@ def condemn(gt: Greenlet) -> None:
         gt.scope = root
     else:
         outermost.parent = root
+    return root
+
+
+def poke_owned(root: CancelScope) -> None:
+    """Interrupt everything inside *root*, which `condemn` has made, but the greenthread itself."""
     root.spread(lambda inside: poke_all(inside[1:]))

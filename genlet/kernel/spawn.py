@@ -113,8 +113,12 @@ def finished(
     gt.trap = None  # it has run
     if kernel.instruments is not None:
         kernel.instruments.tell("spawned", gt)
-    kernel.end(gt, value, error)
-    return gt
+    try:
+        kernel.end(gt, value, error)
+        return gt
+    finally:
+        group.scope.group = None
+        del error  # it may have this frame in its traceback
 
 
 def _look_around(kernel: Kernel, gt: Greenlet) -> None:

@@ -8,8 +8,7 @@
 #                          files that write the first three)
 # trap                     set by spawn, the loop and delivery; by endings for an end that is held.
 #                          Cleared by a trap that settles, by delivery, endings and `throw_in`
-# fault                    delivery, and the `fail` of a trap; taken by traps.fault and by delivery.
-#                          Set by endings: the error of one that has ended, until it is reported
+# fault                    delivery, endings, the `fail` of a trap; taken by traps.fault, delivery, endings
 # attention                set by delivery, scope, group, spawn and the `fail` of a trap; cleared by
 #                          delivery.attend alone
 # scope                    CancelScope (on entering and leaving), scope.condemn, spawn, endings
@@ -119,8 +118,7 @@ class Greenlet:
     gen: Optional[GeneratorType[Trap, None, Any]]  # None: it has ended
     steps: Steps  # runs its steps: its Context, unless something stands around that
     trap: Optional[Suspension]  # what it is suspended on; None while it is ready or runs
-    # Raised by the trap's primitive when it is resumed; after the end, the error to be reported:
-    fault: Optional[BaseException]
+    fault: Optional[BaseException]  # raised by the trap's primitive; after the end, to be reported
     attention: bool  # sends its next suspension to delivery.attend
     scheduler: Kernel
     group: Members  # the owner of its life
@@ -410,8 +408,7 @@ class Kernel:
     def everybody(self) -> Sequence[Greenlet]:
         """Return every live greenthread, each before those of the groups it owns."""
         found: List[Greenlet] = []
-        stack = list(self.root.members)
-        stack.reverse()
+        stack = list(self.root.members)[::-1]
         while stack:
             gt = stack.pop()
             found.append(gt)
@@ -445,6 +442,10 @@ class Kernel:
 
     def tell_hook(self, gt: Greenlet, error: BaseException) -> None:
         """Report an error of *gt* that nobody else will learn of."""
+        raise NotImplementedError
+
+    def report_call(self, fn: object, error: BaseException) -> None:
+        """Report an error of *fn*, a plain function that is not called by green code."""
         raise NotImplementedError
 
     def end(

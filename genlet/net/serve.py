@@ -27,7 +27,6 @@ from ..errors import ClosedResource, IncompleteReadError
 from ..kernel import (
     AnyGreenThread,
     Cancelled,
-    GreenletExit,
     check_grace,
     check_seconds,
     checkpoint,
@@ -250,7 +249,10 @@ class Server:
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except BaseException as exc:
-            self._failed(stream, exc)
+            gt = getcurrent()
+            if isinstance(exc, Cancelled) and interrupted_by(gt, exc):
+                raise
+            self._failed(stream, gt, exc)
 
     @green
     def _say_goodbye(self, stream: Stream) -> Green[None]:
@@ -263,14 +265,8 @@ class Server:
         except OSError:
             pass  # the client did not wait for it
 
-    def _failed(self, stream: Stream, exc: BaseException) -> None:
-        """Report that a handler raised *exc*, unless that is how it was told to end."""
-        gt = getcurrent()
-        if isinstance(exc, Cancelled):
-            if interrupted_by(gt, exc):
-                raise exc
-            if isinstance(exc, GreenletExit):
-                return  # somebody it waited for was killed
+    def _failed(self, stream: Stream, gt: AnyGreenThread, exc: BaseException) -> None:
+        """Report that a handler, which *gt* runs, raised *exc*."""
         if isinstance(exc, ConnectionError) and _came_from(stream, exc):
             log.info("%s: the client has gone: %s", gt.name, exc)
         elif self._on_error is not None:

@@ -75,10 +75,16 @@ def gather(*greens: Green[Any]) -> Green[Tuple[Any, ...]]:
         ``asyncio.gather``, which lets the other calls run on.
     """
     _check("gather", greens)
-    with TaskGroup(errors="first", name="gather") as group:
-        children = [group.spawn(_itself, call) for call in greens]
-        yield from group.join()
-    return tuple(child.result() for child in children)
+    children: List[GreenThread[Any]] = []
+    try:
+        with TaskGroup(errors="first", name="gather") as group:
+            children.extend(group.spawn(_itself, call) for call in greens)
+            yield from group.join()
+        if any(child.ended_as_told for child in children if child.error is not None):
+            yield from checkpoint()  # what interrupts the caller comes first
+        return tuple(_results(children))
+    finally:
+        children.clear()  # an error of theirs has this frame in its traceback
 
 
 @green
@@ -100,11 +106,20 @@ def race(*greens: Green[T]) -> Green[T]:
     if not greens:
         raise ValueError("race needs somebody to race: give it at least one green call")
     _check("race", greens)
-    with Race(errors="first", name="race") as group:
-        children = [group.spawn(_itself, call) for call in greens]
-        yield from group.join()
-    winner = cast("Optional[GreenThread[T]]", group.winner)
-    return (children[0] if winner is None else winner).result()
+    children: List[GreenThread[T]] = []
+    group = Race(errors="first", name="race")
+    try:
+        with group:
+            children.extend(group.spawn(_itself, call) for call in greens)
+            yield from group.join()
+        if group.winner is not None:
+            children.insert(0, cast("GreenThread[T]", group.winner))
+        else:  # all were killed, and the first says so
+            yield from checkpoint()  # what interrupts the caller comes first
+        return children.pop(0).result()
+    finally:
+        group.winner = None
+        children.clear()  # an error of theirs has this frame in its traceback
 
 
 class Race(TaskGroup):
@@ -154,8 +169,11 @@ def amap(
         limit = check_count(limit, "the limit of amap", 1)
     children: List[GreenThread[B]] = []
     group = TaskGroup(errors="first", name="amap")
-    yield from strictly(group, _spawn_each(group, fn, items, limit, children))
-    return [child.result() for child in children]
+    try:
+        yield from strictly(group, _spawn_each(group, fn, items, limit, children))
+        return _results(children)
+    finally:
+        children.clear()  # an error of theirs has this frame in its traceback
 
 
 @green
@@ -168,16 +186,24 @@ def _spawn_each(
 ) -> Green[None]:
     freed: Waiters[None] = Waiters()
     for item in items:
-        child = group.spawn(fn, item)
-        children.append(child)
-        if child.dead:  # cancelled meanwhile: raised here, since the items may have no end
+        children.append(group.spawn(fn, item))
+        if children[-1].dead:  # cancelled meanwhile: raised here, since the items may have no end
             yield from checkpoint()
         if limit is not None:
-            child.link(_free, freed)
+            children[-1].link(_free, freed)
             while group.live >= limit:
                 yield from Wait(
                     group, f"one of {limit} calls to end", freed, ask=_when_room(group, limit)
                 ).get()
+
+
+def _results(children: List[GreenThread[B]]) -> List[B]:
+    """Take *children* out of their list, and return their results or raise the first error."""
+    results: List[B] = []
+    children.reverse()
+    while children:
+        results.append(children.pop().result())  # in no variable: see GreenThread.result
+    return results
 
 
 def _when_room(group: TaskGroup, limit: int) -> Callable[[Wait[None]], object]:

@@ -257,7 +257,7 @@ def _call(
         raise error
     finally:
         error.__context__ = context  # not the exception that the caller is handling
-        del error  # or this frame and the traceback hold each other
+        del error, context  # or this frame and the traceback hold each other
 
 
 class Scoped(Generic[T]):

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, List, Optional, Type, TypeVar, cast
 
 from .._compat import exception_group
@@ -154,19 +155,26 @@ class TaskGroup(Group):
             if exc is not None and own:
                 errors = [one for one in errors if one is not exc]
                 errors.insert(0 if first and self._first_only else len(errors), exc)
-            self._raise(errors)
+            try:
+                self._raise(errors)
+            finally:
+                del exc, errors, owner  # else this frame and the traceback would hold each other
         return swallowed
 
     def _raise(self, errors: List[BaseException]) -> None:
         error = errors[0]
         if not self._first_only and not (len(errors) == 1 and isinstance(error, Unjoined)):
-            raise exception_group(f"{len(errors)} failed in {self!r}", errors) from None
+            try:
+                raise exception_group(f"{len(errors)} failed in {self!r}", errors) from None
+            finally:
+                del error, errors
         # It replaces the error that left the block, which is not its context.
         context = error.__context__
         try:
             raise error
         finally:
             error.__context__ = context
+            del error, errors, context
 
     # ---- children ----
 
@@ -211,11 +219,15 @@ class TaskGroup(Group):
                 ready,
                 f"{gt.name} to be ready",
                 ready._waiters,
-                ask=lambda wait: wait.wake(None) if ready._is_set or gt.dead else None,
+                ask=partial(_look_ready, ready, gt),
             ).get()
         if not ready._is_set:
-            gt.result()
-            raise RuntimeError(f"{gt.name} ended without calling ready.set()")
+            name = gt.name
+            try:
+                gt.result()
+            finally:
+                del gt  # its error has this frame in its traceback
+            raise RuntimeError(f"{name} ended without calling ready.set()")
         return cast(R, ready._value)  # which it is, now that it is set
 
     @green
@@ -239,7 +251,7 @@ class TaskGroup(Group):
         return len(self.members)
 
     def _check_open(self) -> None:
-        if self.owner is None:
+        if not self.scope.sequence:
             raise RuntimeError(f"{self!r} is not open: enter it with 'with TaskGroup() as group:'")
         if self.scope.gt is None:
             raise RuntimeError(f"{self!r} was left: its block has ended")
@@ -270,6 +282,11 @@ class TaskGroup(Group):
 
     def __repr__(self) -> str:
         return f"<TaskGroup {self.name or ''}>".replace(" >", ">")
+
+
+def _look_ready(ready: Ready[Any], gt: AnyGreenThread, wait: Wait[None]) -> None:
+    if ready._is_set or gt.dead:
+        wait.wake(None)
 
 
 def _ended(_gt: AnyGreenThread, ready: Ready[Any]) -> None:

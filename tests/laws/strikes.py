@@ -11,8 +11,10 @@ import importlib
 import pkgutil
 import select
 import sys
+from socket import socket as Socket  # noqa: N812  the method has its name
+from socket import socketpair as pair
 from types import CodeType, FrameType, FunctionType
-from typing import Any, Callable, Dict, Iterator, List, NoReturn, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import genlet
 from genlet.kernel import POLLIN, POLLOUT, Runner
@@ -267,11 +269,11 @@ class SwiftTime:
             found[fd] = found.get(fd, 0) | POLLOUT
         return list(found.items())
 
-    def socket(self, family: int, type: int, proto: int, fileno: Optional[int]) -> NoReturn:
-        raise AssertionError("no sockets of its own")
+    def socket(self, family: int, type: int, proto: int, fileno: Optional[int]) -> Socket:
+        return Socket(family, type, proto, fileno)
 
-    def socketpair(self, family: Optional[int], type: int, proto: int) -> NoReturn:
-        raise AssertionError("no sockets of its own")
+    def socketpair(self, family: Optional[int], type: int, proto: int) -> Tuple[Socket, Socket]:
+        return pair()
 
     def fileno(self) -> None:
         return None

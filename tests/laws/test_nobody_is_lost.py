@@ -2,7 +2,7 @@
 
 # An error may strike between any two lines: memory runs out, the stack is full, a signal handler
 # raises.  Where it strikes in the kernel's own bookkeeping, two outcomes are right.  The run goes on,
-# and everybody ends; or `run` raises the error, and whoever was left is closed.  What must never
+# and everybody ends; or `run` raises the error, and those that are left are closed.  What must never
 # happen is that a greenthread is neither ready nor waiting nor ended, and that others wait for it.
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ERRORS: Tuple[Type[Exception], ...] = (OutOfMemory, TooDeep)
 
 
 class Crew:
-    """Counts the greenthreads of one run: who began, who ended, and who was told of it."""
+    """Counts the greenthreads of one run: those that began, that ended, and whose link was called."""
 
     def __init__(self, strike: Strike) -> None:
         self.strike: Strike = strike
@@ -443,7 +443,7 @@ def test_a_thousand_groups_that_each_cancel_the_next_end_them_all() -> None:
 
 
 def test_a_thousand_owners_whose_end_is_held_by_the_next_end_one_after_the_other() -> None:
-    """The last member of a group lets its owner end, who is the last member of another."""
+    """The last member of a group lets its owner end, which is the last member of another."""
     depth = 1000
     ended: List[int] = []
 
@@ -497,7 +497,7 @@ def test_a_chain_of_waits_of_any_length_ends_when_its_last_one_is_killed() -> No
 
 
 def test_a_chain_of_waits_of_any_length_is_cancelled_from_its_first() -> None:
-    """Killing those who wait for each other, in either order, leaves nobody waiting."""
+    """Killing greenthreads that wait for each other, in either order, leaves none waiting."""
     length = 2000
 
     def link(following: AnyGreenThread) -> Green[None]:

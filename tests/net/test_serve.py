@@ -122,7 +122,7 @@ def test_a_handler_that_fails_is_reported_and_the_others_go_on(
 
 
 def test_on_error_is_told_with_the_stream() -> None:
-    """Of a Timeout that escapes a handler too; not of greenthreads that were killed."""
+    """Also of a Timeout that escapes a handler, and of waiting in vain for one that was killed."""
     told: List[Tuple[object, BaseException]] = []
 
     def handler(stream: Stream) -> Green[None]:
@@ -152,8 +152,13 @@ def test_on_error_is_told_with_the_stream() -> None:
             yield from group.join()
 
     run(main)
-    assert [type(exc) for _, exc in told] == [genlet.Timeout, Cancelled, Boom]
-    assert len({peer for peer, _ in told}) == 3
+    assert [type(exc) for _, exc in told] == [
+        genlet.GreenletExit,
+        genlet.Timeout,
+        Cancelled,
+        Boom,
+    ]
+    assert len({peer for peer, _ in told}) == 4
 
 
 def test_an_on_error_that_raises_ends_the_server() -> None:
