@@ -282,7 +282,7 @@ class Scheduler(Kernel):
             return min(max(deadline - self.clock(), 0.0), DAY)
         if self._may_be_woken() and not self.closing.overtime:
             return None
-        if not self.closing.begun and self.main is not None:
+        if self.main is not None and not self.closing.begun and not self.closing.overtime:
             error = self.deadlock()
             interrupt(self.main, Interrupt(error))
             if self.ready:
