@@ -26,7 +26,7 @@ from contextvars import Context, copy_context
 from functools import partial
 from operator import getitem
 from time import monotonic
-from types import CoroutineType, GeneratorType, TracebackType
+from types import CoroutineType, GeneratorType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -63,21 +63,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-__all__ = [
-    "Proxy",
-    "Statistics",
-    "ThreadPool",
-    "execute",
-    "execute_abandonable",
-    "from_thread",
-    "get_num_threads",
-    "killall",
-    "set_num_threads",
-    "statistics",
-    "unwrap",
-]
+__all__ = ["Proxy", "Statistics", "ThreadPool", "execute", "execute_abandonable", "from_thread"]
+__all__ += ["get_num_threads", "killall", "set_num_threads", "statistics", "unwrap"]
 
 JOIN_TIMEOUT = 1.0  # seconds that killall waits for idle threads to end
+MAX_GIVEN_UP = (
+    100  # threads of a pool that may be busy with calls that were given up, besides others
+)
 
 
 # ---- a call, from both sides ----------------------------------------------------------------------
@@ -90,7 +82,7 @@ class Job(Wait[None], Generic[T]):
         wrap: Called on the worker with the result, to make of it what is returned.
     """
 
-    __slots__ = ("_abandonable", "_call", "_error", "_fn", "_pool", "_result", "door")
+    __slots__ = ("_call", "_error", "_fn", "_result", "abandonable", "door", "pool")
 
     _result: T  # set when the function has returned
 
@@ -110,8 +102,8 @@ class Job(Wait[None], Generic[T]):
         self._fn: Callable[..., T] = fn
         call: Callable[[], Any] = partial(copy_context().run, fn, *args, **kwargs)
         self._call: Callable[[], Any] = call if wrap is None else lambda: wrap(call())
-        self._pool: ThreadPool = pool
-        self._abandonable: bool = abandonable
+        self.pool: ThreadPool = pool
+        self.abandonable: bool = abandonable
         self._error: Optional[BaseException] = None
         self.door: Optional[Portal] = None  # the way back, while somebody waits
 
@@ -123,12 +115,10 @@ class Job(Wait[None], Generic[T]):
 
     def submit(self) -> None:
         """Hand the job to the pool: called by the kernel."""
-        self._pool._submit(self)
+        self.pool._submit(self)
 
     def disarm(self) -> bool:
-        if self._abandonable:
-            self._pool._withdraw(self)
-        return self._abandonable
+        return self.pool._withdraw(self) or self.abandonable
 
     def describe(self) -> str:
         return f"{self._name} to return on a thread"
@@ -141,7 +131,7 @@ class Job(Wait[None], Generic[T]):
     @green
     def outcome(self) -> Green[T]:
         """Have a worker make the call, and return its result or raise its error."""
-        pool = self._pool
+        pool = self.pool
         if not pool.get_num_threads():
             warnings.warn(
                 f"{pool!r} has no threads, so {self._name} blocks all green code: call"
@@ -155,6 +145,7 @@ class Job(Wait[None], Generic[T]):
             try:
                 yield from self.get()
             except BaseException:  # interrupted, or closed by force at the end of the run
+                self.door = None
                 pool._withdraw(self)
                 raise
         return self.taken()
@@ -197,7 +188,7 @@ class Job(Wait[None], Generic[T]):
             self._error.__cause__ = exc
         except BaseException as exc:
             # Without this frame, whose job holds the error.
-            self._error = exc.with_traceback(_inner(exc))
+            self._error = exc.with_traceback(exc.__traceback__ and exc.__traceback__.tb_next)
 
     def _plain(self, result: T) -> T:
         """Return *result* unless it shows that the function was no plain one."""
@@ -210,11 +201,6 @@ class Job(Wait[None], Generic[T]):
             f"execute wants a plain function; {self._name} returned a generator: if it is green,"
             " call it with 'yield from'; if it is an iterator, have it return a list"
         )
-
-
-def _inner(exc: BaseException) -> Optional[TracebackType]:
-    traceback = exc.__traceback__
-    return traceback.tb_next if traceback is not None else None
 
 
 AnyJob = Job[Any]
@@ -239,7 +225,13 @@ class FromThread(threading.local):
         Source:
             trio's ``from_thread.run``; eventlet has no such way.
         """
-        return self._door("run").run(fn, *args, **kwargs)
+        door, job = self._door("run")
+        pool = job.pool
+        pool._lend(1)
+        try:
+            return door.run(fn, *args, **kwargs)
+        finally:
+            pool._lend(-1)
 
     def call_soon(self, fn: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
         """Have the kernel that asked for this job call the plain ``fn(*args, **kwargs)`` soon.
@@ -247,9 +239,9 @@ class FromThread(threading.local):
         Raises:
             RuntimeError: As `run`.
         """
-        self._door("call_soon").call_soon(fn, *args, **kwargs)
+        self._door("call_soon")[0].call_soon(fn, *args, **kwargs)
 
-    def _door(self, verb: str) -> Portal:
+    def _door(self, verb: str) -> Tuple[Portal, AnyJob]:
         job = self._job
         if job is None:
             raise RuntimeError(
@@ -262,7 +254,7 @@ class FromThread(threading.local):
                 f"from_thread.{verb}(): nobody waits for this job any more, its greenthread was"
                 " interrupted or its run has ended"
             )
-        return door
+        return door, job
 
 
 from_thread: FromThread = FromThread()
@@ -344,6 +336,8 @@ class ThreadPool:
         # Reentrant: a collected generator withdraws its job wherever the collector happens to run.
         self._lock = threading.RLock()
         self._workers: Set[Worker] = set()
+        self._given_up: Set[Worker] = set()  # dismissed in the middle of a call that was given up
+        self._lent: int = 0  # workers that wait for green code which they run themselves
         self._idle: List[Worker] = []
         self._queue: OrderedDict[AnyJob, None] = OrderedDict()
 
@@ -353,10 +347,10 @@ class ThreadPool:
     def execute(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Green[T]:
         """Return what ``fn(*args, **kwargs)`` returns, called on a thread.
 
-        It sees the caller's context variables, in a copy.  A call that was handed over is always
-        waited for: an interruption (a timeout, a kill, Ctrl-C) that comes meanwhile is raised at
-        the first suspension after this one, so no result is lost.  The end of the run waits for its
-        grace, and then leaves the thread to itself.
+        It sees the caller's context variables, in a copy.  A call that a thread has begun is waited
+        for: an interruption (a timeout, a kill, Ctrl-C) that comes meanwhile is raised at the first
+        suspension after this one, so no result is lost.  A call that no thread has begun is never
+        made.  The end of the run and a second Ctrl-C wait for the run's grace, and leave the thread.
 
         Args:
             fn: A plain function.  It may block; what it shares with other threads is its own care.
@@ -382,11 +376,10 @@ class ThreadPool:
         """Do as `execute`, but leave the call alone when the wait for it is interrupted.
 
         The interruption is raised at once.  A call that no thread has begun is never made; one that
-        has been begun goes on by itself, and whatever comes of it is dropped.
+        has been begun goes on by itself, and its result is dropped.  Its thread does not count any
+        more and ends with the call, up to 100 such threads: they hold up no other calls.
         """
         return Job(self, fn, args, kwargs, abandonable=True).outcome()
-
-    # ---- for anybody ----
 
     def set_num_threads(self, n: int) -> None:
         """Set how many threads there are at most.
@@ -405,9 +398,7 @@ class ThreadPool:
         n = _checked(n)
         with self._lock:
             self._size = n
-            while self._idle and len(self._workers) > n:
-                self._dismiss(self._idle.pop())
-            self._hire()
+            self._lend(0)
 
     def get_num_threads(self) -> int:
         """Return how many threads there are at most."""
@@ -416,7 +407,7 @@ class ThreadPool:
     def statistics(self) -> Statistics:
         """Return what the threads do at this moment."""
         with self._lock:
-            threads, idle = len(self._workers), len(self._idle)
+            threads, idle = len(self._workers) + len(self._given_up), len(self._idle)
             return Statistics(threads, idle, len(self._queue), threads - idle)
 
     def killall(self) -> None:
@@ -454,7 +445,7 @@ class ThreadPool:
             elif (
                 self._most_queued is not None
                 and len(self._queue) >= self._most_queued
-                and len(self._workers) >= max(self._size, 1)
+                and len(self._workers) - self._lent >= max(self._size, 1)
             ):
                 raise WouldBlock(
                     f"all threads of {self!r} are busy, and {len(self._queue)} calls wait already"
@@ -463,19 +454,33 @@ class ThreadPool:
                 self._queue[job] = None
                 self._hire()
 
-    def _withdraw(self, job: AnyJob) -> None:
-        """Nobody waits for *job* any more: if it is queued, it never runs."""
-        job.door = None
+    def _withdraw(self, job: AnyJob) -> bool:
+        """Have *job* never run, and return True, if it is queued; else its thread may be spared."""
         with self._lock:
-            self._queue.pop(job, None)
+            if self._queue.pop(job, self) is None:
+                return True
+            if job.abandonable and len(self._given_up) < MAX_GIVEN_UP:
+                busy = [worker for worker in self._workers if worker.job is job]
+                self._workers.difference_update(busy)
+                self._given_up.update(busy)
+                self._hire()
+            return False
+
+    def _lend(self, more: int) -> None:
+        """Have room for one more worker, while one waits for green code that may need a worker."""
+        with self._lock:
+            self._lent += more
+            self._shrink()
+            self._hire()
 
     def _idles(self, worker: Worker) -> bool:
         """Give *worker*, whose job is done, the next one; whether it is to wait for its bell."""
         with self._lock:
             if worker not in self._workers:
+                self._given_up.discard(worker)
                 return False  # it was dismissed
-            count = len(self._workers)
-            # The last one of a pool that is to have none still serves who waited by then.
+            count = len(self._workers) - self._lent
+            # The last one of a pool that is to have none still serves the jobs queued by then.
             if self._queue and count <= max(self._size, 1):
                 worker.job = self._queue.popitem(last=False)[0]
                 return False
@@ -487,7 +492,7 @@ class ThreadPool:
 
     def _hire(self) -> None:
         """Start workers for queued jobs, as many as may be."""
-        while self._queue and len(self._workers) < max(self._size, 1):
+        while self._queue and len(self._workers) - self._lent < max(self._size, 1):
             job = next(iter(self._queue))
             self._started += 1
             worker = Worker(self, job, f"{self._name}-{self._started}")
@@ -501,6 +506,11 @@ class ThreadPool:
             self._workers.add(worker)
             del self._queue[job]
 
+    def _shrink(self) -> None:
+        """End idle workers, as many as there are too many workers."""
+        while self._idle and len(self._workers) - self._lent > self._size:
+            self._dismiss(self._idle.pop())
+
     def _dismiss(self, worker: Worker) -> None:
         """End an idle worker: it wakes without a job."""
         self._workers.remove(worker)
@@ -508,7 +518,7 @@ class ThreadPool:
 
     def _forget(self) -> None:
         """Start anew in a forked child, which has none of the threads and owes nobody a result."""
-        for worker in self._workers:
+        for worker in (*self._workers, *self._given_up):
             job = worker.job
             if job is not None:
                 job.door = None  # it leads into the parent

@@ -38,7 +38,9 @@ class Job(NamedTuple):
         if library == "raw":
             return not self.options.get("tls")
         greenlets = library in ("gevent", "eventlet")
-        return not (greenlets and self.folder in ("memory", "timers", "growth") and size > 100_000)
+        return not (
+            greenlets and self.folder in ("memory", "timers", "growth", "turns") and size > 100_000
+        )
 
     @property
     def name(self) -> str:
@@ -62,6 +64,10 @@ JOBS: Tuple[Job, ...] = (
     Job(
         "growth", "spawn two, wake one, cancel one, beside N that sleep", "µs", "loop",
         (10, 1_000, 100_000, 1_000_000), (10, 1_000),
+    ),
+    Job(
+        "turns", "wait for a pipe while nobody is ready, beside N that wait for an event", "µs",
+        "loop", (10, 1_000, 100_000), (10, 1_000),
     ),
     Job(
         "memory", "one that sleeps, of N", "bytes", "loop",

@@ -24,6 +24,7 @@ leave to ``Portal.call_soon``.
 
 from __future__ import annotations
 
+import os
 import signal as real
 import sys
 import threading
@@ -204,13 +205,14 @@ class Watched:
         unheard: It came, and no receiver has taken it since.
     """
 
-    __slots__ = ("_blocked", "former", "number", "receivers", "unheard")
+    __slots__ = ("_blocked", "_thread", "former", "number", "receivers", "unheard")
 
     def __init__(self, number: int) -> None:
         self.number: int = number
         self.receivers: List[Receiver] = []
         self.unheard: bool = False
         self._blocked: bool = False
+        self._thread: int = threading.get_ident()  # whose mask is changed
         self.former: Handler = real.getsignal(number)
         if self.former is None:
             raise RuntimeError(
@@ -237,11 +239,15 @@ class Watched:
         if self.receivers:
             return False
         del _watched[self.number]
-        if sys.platform != "win32" and self._blocked:
-            real.pthread_sigmask(real.SIG_BLOCK, [self.number])
-        if real.getsignal(self.number) == self._on_signal:  # else somebody has replaced it
-            real.signal(self.number, cast("Any", self.former))
+        self.put_back()
         return self.unheard
+
+    def put_back(self) -> None:
+        """Have the signal meet what it met before: it is received no more."""
+        if sys.platform != "win32" and self._blocked and self._thread == threading.get_ident():
+            real.pthread_sigmask(real.SIG_BLOCK, [self.number])
+        if real.getsignal(self.number) == self._on_signal:  # else the program has replaced it
+            real.signal(self.number, cast("Any", self.former))
 
     def _on_signal(self, number: int, frame: Optional[FrameType]) -> None:
         receivers = list(self.receivers)
@@ -251,6 +257,19 @@ class Watched:
             self.former(number, frame)
         else:  # without receivers it is about to be put back, and raised again then
             self.unheard = True
+
+
+def _after_fork_in_child() -> None:
+    """Receive nothing: the signals of a child are its own, and it has none of the receivers."""
+    watched = list(_watched.values())
+    _watched.clear()
+    for one in watched:
+        one.receivers.clear()
+        one.put_back()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def receive(*signals: int) -> Receiver:

@@ -6,13 +6,13 @@
 #   scheduler    the loop: `turns`
 #   state        the nouns: greenthread, suspension, scope, group, kernel; who writes which field
 #   traps        suspensions: sleep, and the protocol of arming, settling, disarming
-#   hub          the descriptor table, and descriptors that genlet does not own
+#   hub          the descriptor table
 #
 # Then, each with one law:
 #
 #   waits        what primitives are built on: Wait, Waiters
 #   fdwait       trampoline: waits for a descriptor by its number
-#   descriptor   waits for a descriptor that genlet owns
+#   foreign      descriptors that genlet does not own; descriptor: those that it owns
 #   pollers/     ints in, ints out: epoll, kqueue, poll, select
 #   timers       the heap of deadlines; seconds: the numbers that callers give
 #   cancelled    the exceptions of cancellation, and to whom each was delivered

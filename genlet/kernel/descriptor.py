@@ -15,7 +15,8 @@ from ..errors import WrongThread
 from .cancelled import ExceptionLike, fresh
 from .current import here, running
 from .fdwait import READABLE, WRITABLE, FdWait, closed, closings_of, side_name
-from .hub import Foreign, Hub, Watched, busy
+from .foreign import Foreign, Watched, busy
+from .hub import Hub
 from .seconds import check_timeout, inf
 from .state import NOBODY, Suspension
 from .traps import fault, sleep
@@ -42,13 +43,11 @@ class Direction(Suspension):
         ready: A try may succeed: nothing is known yet, or readiness was reported since the last try.
             An operation that found the descriptor drained sets it to False, and waits.
         hint: Whether a read that returned less than was asked for has drained the descriptor.
-        scheduler: The kernel whose poller reports this side without being asked; None if it must be
-            asked for each wait.
+        scheduler: The kernel whose poller reports this side without being asked, and whose hub knows
+            that it may be waited for; None if they must be asked for the next wait.
     """
 
     __slots__ = ("descriptor", "expired", "hint", "mask", "ready", "scheduler", "timeout", "timer")
-
-    external = True
 
     def __init__(self, descriptor: Descriptor, mask: int, hint: bool) -> None:
         self.gt: Greenlet = NOBODY
@@ -244,6 +243,7 @@ class Descriptor(Watched):
         assert isinstance(hub, Hub)
         if self.hub is not hub:
             self._bind(hub)
+        hub.asked[self.fd] = None
         for wait in self.waits:
             if wait.mask & side.mask:
                 raise busy(self.fd, side.mask, wait.gt)
@@ -256,6 +256,14 @@ class Descriptor(Watched):
         """Undo `want`."""
         if self.interest:
             self._lower(side.mask)
+
+    def awaited(self) -> Optional[Suspension]:
+        for side in (self.reader, self.writer):
+            gt = side.gt
+            if gt is not NOBODY and gt.trap is side:
+                return side
+        self.reader.scheduler = self.writer.scheduler = None
+        return super().awaited()
 
     def busy(self, mask: int, first: Greenlet) -> Exception:
         """Return the error for a second greenthread on the side *mask*."""

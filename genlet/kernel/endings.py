@@ -216,6 +216,7 @@ class Closing:
         self.begun: bool = False
         self.overtime: bool = False
         self.late_exit: Optional[BaseException] = None
+        self._pressing: Optional[BaseException] = None  # what a second Ctrl-C asks for
         self.timer: int = 0
         self._refusals: Dict[Greenlet, int] = {}
         self._leftovers: List[Greenlet] = []
@@ -230,7 +231,22 @@ class Closing:
         root.scope.reason = "the run has ended"
         root.alert = True
         root.scope.interrupt_all(self._grace)
-        if self._grace != inf:
+        if self._grace != inf and not self.timer and not self.overtime:
+            scheduler.timers.add(scheduler.clock() + self._grace, self)
+
+    def hurry(self, error: BaseException) -> None:
+        """Have the run end with *error* after the grace, whatever cannot be interrupted.
+
+        After main's end the grace is over now.
+        """
+        self._pressing = error
+        scheduler = self._scheduler
+        if scheduler.main is None or scheduler.main.dead:
+            self.late_exit = error
+            if self.timer:
+                scheduler.timers.cancel(self)
+            self.overtime = True
+        elif not self.timer and not self.overtime and self._grace != inf:
             scheduler.timers.add(scheduler.clock() + self._grace, self)
 
     def expire(self) -> None:
@@ -250,6 +266,8 @@ class Closing:
 
     def give_up(self) -> None:
         """Nothing more can happen: those still there are left over."""
+        if self._pressing is not None and self.late_exit is None and not self.begun:
+            self.late_exit = self._pressing
         self._leftovers.extend(self._scheduler.everybody())
         self._scheduler.root.members.clear()
 

@@ -23,8 +23,6 @@ class FdWait(Suspension):
 
     __slots__ = ("closings", "fd", "got", "mask", "timeout", "timer")
 
-    external = True
-
     def __init__(self, fd: int, mask: int, timeout: Optional[float]) -> None:
         self.fd: int = fd
         self.mask: int = mask

@@ -49,7 +49,7 @@ from .endings import STEPPERS, Closing, end
 from .group import Group
 from .hub import Hub
 from .signals import Signals
-from .state import Interrupt, Kernel
+from .state import NOBODY, Interrupt, Kernel
 from .timers import Timers
 from .traps import Pause
 from .wakeup import Wakeup
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from ..abc import Clock, Companion, Excepthook, Green, Instrument, Poller, ReadyQueue, Trap
     from ..abc import ThreadJob as Job
     from .greenthread import AnyGreenThread, GreenThread
-    from .state import DescriptorTable, Greenlet, Members, Observers, RunEnd
+    from .state import DescriptorTable, Greenlet, Members, Observers, RunEnd, Suspension
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ class Scheduler(Kernel):
     hosted: bool = False
     between_turns: bool = False
     companions: Optional[List[Companion]] = None  # those that were started
-    _external: Optional[Greenlet] = None  # see _may_be_woken
+    _awaited: Optional[Suspension] = None  # the wait for a descriptor that was found last
     _blocked: bool = False  # the poller has been asked for a wait that blocks
 
     def __init__(
@@ -280,7 +280,7 @@ class Scheduler(Kernel):
             return min(max(deadline - self.clock(), 0.0), DAY)
         if self._may_be_woken() and not self.closing.overtime:
             return None
-        if not self.closing.begun and self.main is not None:
+        if self.main is not None and not self.closing.begun and not self.closing.overtime:
             error = self.deadlock()
             interrupt(self.main, Interrupt(error))
             if self.ready:
@@ -291,16 +291,11 @@ class Scheduler(Kernel):
 
     def _may_be_woken(self) -> bool:
         """Whether anything outside of the kernel may make a greenthread ready."""
-        # Remembering the last one found makes this one test for a server that waits for its
-        # clients, however many others wait for each other.
-        last = self._external
-        if self.pledges or (last is not None and last.trap is not None and last.trap.external):
+        last = self._awaited
+        if self.pledges or (last is not None and last.gt is not NOBODY and last.gt.trap is last):
             return True
-        for gt in self.everybody():
-            if gt.trap is not None and gt.trap.external:
-                self._external = gt
-                return True
-        return self.signals.may_wake()  # last: it asks about sixty signals
+        self._awaited = found = self.hub.awaited()
+        return found is not None or self.signals.may_wake()  # last: it asks about sixty signals
 
     def _first_wait(self, timeout: Optional[float]) -> List[Tuple[int, int]]:
         """Wait with the poller; before the first wait that blocks, let signals interrupt it."""

@@ -146,9 +146,7 @@ class Signals:
     def _cancel_everything(self, error: BaseException) -> None:
         scheduler = self._scheduler
         scope = self._root.scope
-        main = scheduler.main
-        if main is None or main.dead:
-            scheduler.closing.late_exit = error
+        scheduler.closing.hurry(error)
         scope.reason = "Ctrl-C" if isinstance(error, KeyboardInterrupt) else f"{error!r}"
         scope.interrupt_all(0)
         scope.harden()

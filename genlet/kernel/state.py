@@ -83,7 +83,6 @@ class Suspension(Trap):
 
     queued: bool = False  # its greenthread is in the ready queue: it settles when resumed
     unstarted: bool = False  # nothing of the greenthread has run yet
-    external: bool = False  # something outside of the kernel may settle it: no deadlock
 
     def arm(self, gt: Greenlet) -> None:
         """Register with whatever will settle this; it may settle at once.
@@ -334,6 +333,10 @@ class Entry:
     def close(self) -> None:
         """The descriptor is gone, or is about to be: forget it, and fail its waits."""
 
+    def awaited(self) -> Optional[Suspension]:
+        """Return a greenthread's wait for it.  If there is none, the next is told to the hub."""
+        return None
+
     def unbind(self) -> None:
         """The run has ended."""
 
@@ -351,6 +354,7 @@ class DescriptorTable(Protocol):
     def resumed(self, wait: Any) -> None: ...
     def unwatch(self, wait: Any) -> None: ...
     def forget(self, fd: int) -> None: ...
+    def awaited(self) -> Optional[Suspension]: ...
     def clear(self) -> None: ...
 
 
@@ -362,6 +366,7 @@ class RunEnd(Protocol):
     late_exit: Optional[BaseException]
 
     def begin(self) -> None: ...
+    def hurry(self, error: BaseException) -> None: ...
     def ignored_by(self, gt: Greenlet) -> bool: ...
     def give_up(self) -> None: ...
     def close_leftovers(self) -> None: ...
