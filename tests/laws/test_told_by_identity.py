@@ -915,8 +915,8 @@ def test_a_link_that_raises_anything_is_reported_and_the_others_are_called(
 def test_an_owner_killed_by_force_is_killed_and_does_not_fail_with_its_childrens_end() -> None:
     """It is interrupted before its children, whose end would settle what it waits for."""
 
-    def owner() -> Green[object]:
-        return (yield from genlet.race(for_ever(), for_ever()))
+    def owner() -> Green[None]:
+        yield from genlet.race(for_ever(), for_ever())
 
     def main() -> Green[None]:
         gt = genlet.spawn(owner)
@@ -946,7 +946,7 @@ def test_one_that_is_cancelled_and_waits_for_what_never_started_is_cancelled(
         yield from genlet.sleep(0)
         group.cancel()  # which interrupts this at its next suspension
         if call is COMBINED[-1]:
-            return (yield from group.spawn(for_ever).wait())
+            yield from group.spawn(for_ever).wait()
         return (yield from call())
 
     def main() -> Green[None]:
