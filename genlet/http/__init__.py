@@ -10,13 +10,23 @@
 #   with_h11, with_httptools   the parsers
 #   writing    answers into bytes
 #   proxies    which peers may say for whom they ask
+#
+# On streams:
+#
+#   messages    requests, bodies and answers, as handlers see them
+#   deadlines   peers that are late: one greenthread for all connections
+#   connection  the life of one connection
+#   server      serve
 
 from importlib.util import find_spec
 
+from .deadlines import Timeouts
 from .errors import BadRequest, BodyTooLarge, ClientGone, HTTPError, ResponseError
 from .framing import Limits, Refused
 from .headers import Headers, HeadersLike
+from .messages import Body, Request, Response, Source, Writer
 from .proxies import TrustedProxies
+from .server import serve
 
 if find_spec("httptools") is None and find_spec("h11") is None:
     raise ImportError(
@@ -25,6 +35,7 @@ if find_spec("httptools") is None and find_spec("h11") is None:
 
 __all__ = [
     "BadRequest",
+    "Body",
     "BodyTooLarge",
     "ClientGone",
     "HTTPError",
@@ -32,6 +43,12 @@ __all__ = [
     "HeadersLike",
     "Limits",
     "Refused",
+    "Request",
+    "Response",
     "ResponseError",
+    "Source",
+    "Timeouts",
     "TrustedProxies",
+    "Writer",
+    "serve",
 ]

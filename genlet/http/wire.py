@@ -163,6 +163,11 @@ class ServerWire:
             self._refused = (exc.status, exc.reason)
             raise
 
+    @property
+    def begun(self) -> bool:
+        """Whether a part of a head is there."""
+        return self._state == self._in_head and self._at < len(self._data)
+
     def cycle(self) -> None:
         """Go on to the next message, after END; if the last one was the last, `next` says CLOSED."""
         if self._state != self._at_end:
