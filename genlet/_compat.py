@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from types import GeneratorType
-from typing import Any, List, Optional
+from typing import Any, ContextManager, List, Optional, cast
 
 IS_PYPY: bool = sys.implementation.name == "pypy"
 IS_LINUX: bool = sys.platform.startswith("linux")
@@ -55,6 +55,24 @@ else:
         """Close the ends of a pipe, and forget them."""
         while ends:
             os.close(ends.pop())
+
+
+class _AsItIs:
+    """A context that changes nothing; contextlib has one, and is slow to import."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def signals_in_hooks() -> ContextManager[object]:
+    """Return a context in which an at-fork hook may change signal handlers, in any thread."""
+    if IS_PYPY:  # its child takes the only thread for the main one after the hooks
+        import __pypy__  # type: ignore[import-not-found]  # pyright: ignore[reportMissingImports]
+
+        # Untyped: a context manager.
+        return cast("ContextManager[object]", __pypy__.thread.signals_enabled)  # pyright: ignore[reportUnknownMemberType]
+    return _AsItIs()
 
 
 if sys.version_info >= (3, 11) and not IS_PYPY:

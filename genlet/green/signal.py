@@ -46,6 +46,7 @@ from signal import strsignal as strsignal
 from signal import valid_signals as valid_signals
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple, cast
 
+from .._compat import signals_in_hooks
 from ..abc import Green, green
 from ..kernel import Portal, Wait, Waiters, portal, sleep
 from ._mirror import mirror
@@ -263,9 +264,10 @@ def _after_fork_in_child() -> None:
     """Receive nothing: the signals of a child are its own, and it has none of the receivers."""
     watched = list(_watched.values())
     _watched.clear()
-    for one in watched:
-        one.receivers.clear()
-        one.put_back()
+    with signals_in_hooks():
+        for one in watched:
+            one.receivers.clear()
+            one.put_back()
 
 
 if hasattr(os, "register_at_fork"):

@@ -6,6 +6,8 @@ import os
 from _thread import _local  # threading.local, without importing threading
 from typing import TYPE_CHECKING, Dict, Optional
 
+from .._compat import signals_in_hooks
+
 if TYPE_CHECKING:
     from .state import Greenlet, Kernel
 
@@ -62,8 +64,9 @@ def _after_fork_in_child() -> None:
         here.inherited = True
     inherited = list(kernels)
     kernels.clear()
-    for kernel in inherited:
-        kernel.disown()
+    with signals_in_hooks():
+        for kernel in inherited:
+            kernel.disown()
 
 
 if hasattr(os, "register_at_fork"):
