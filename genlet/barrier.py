@@ -129,6 +129,8 @@ class Arrival(Wait[int]):
     __slots__ = ()
 
     def expire(self) -> None:
+        if not self.live:
+            return
         self.expired = True
         barrier: Barrier = self._subject
         barrier.abort()

@@ -72,18 +72,24 @@ class Pipe(Generic[T]):
         return True
 
     def has_item(self) -> bool:
-        """Whether an item can be had without waiting."""
-        return bool(self.buffer) or bool(self.sending)
+        """Whether an item can be had without waiting; one that a sender waits with is fetched."""
+        if not self.buffer and self.sending.line:
+            self.fetch()
+        return bool(self.buffer)
 
     def get(self) -> T:
-        """Take the next item, and let the first sender that waits put its own; there is one."""
-        sending = self.sending
-        if not sending:
-            return self.buffer.popleft()
-        sending.check_thread()
-        self.buffer.append(cast("Sending[T]", sending.first()).item)
-        sending.wake(None)
-        return self.buffer.popleft()
+        """Take the next item, which `has_item` has found, and let the first sender put its own."""
+        item = self.buffer.popleft()
+        if self.sending.line and len(self.buffer) < self.capacity:
+            self.fetch()
+        return item
+
+    def fetch(self) -> None:
+        """Buffer what the first sender waits with, if one waits."""
+        sending = self.sending.claim()
+        if sending is not None:
+            self.buffer.append(cast("Sending[T]", sending).item)
+            sending.settle(None)
 
     def statistics(self) -> ChannelStatistics:
         return ChannelStatistics(
@@ -178,8 +184,12 @@ class Sender(Generic[T_contra]):
 
     def _look(self, sending: Wait[None]) -> None:
         self._check()
-        if self._pipe.put(cast("Sending[T_contra]", sending).item):  # only a Sending asks
-            sending.wake(None)
+        pipe = self._pipe
+        if (pipe.receiving.line or len(pipe.buffer) < pipe.capacity) and sending.take():
+            if pipe.put(cast("Sending[T_contra]", sending).item):  # only a Sending asks
+                sending.settle(None)
+            else:
+                sending.give_back()
 
     def __enter__(self) -> Self:
         return self
@@ -323,10 +333,10 @@ class Receiver(Generic[T_co]):
 
     def _look(self, receiving: Wait[T_co]) -> None:
         self._check()
-        if self._pipe.has_item():
-            receiving.wake(self._pipe.get())
-        else:
+        if not self._pipe.has_item():
             self._check_end()
+        elif receiving.take():
+            receiving.settle(self._pipe.get())
 
     def __enter__(self) -> Self:
         return self

@@ -61,11 +61,12 @@ class Event(Generic[T]):
         eventlet ``event.Event``.  Differs: waiters are woken in the order they came.
     """
 
-    __slots__ = ("__weakref__", "_line", "_sent")
+    __slots__ = ("__weakref__", "_fresh", "_line", "_sent")
 
     def __init__(self) -> None:
         self._line: Waiters[Sent[T]] = Waiters()
         self._sent: Optional[Sent[T]] = None
+        self._fresh: bool = True  # there until something is sent: deleting it decides who sends
 
     @overload
     def wait(self, timeout: None = None) -> Op[T]: ...
@@ -103,8 +104,8 @@ class Event(Generic[T]):
     def send(self, result: Optional[T] = None, exc: Optional[ExceptionLike] = None) -> None:
         """Give *result* to all that wait, and to those that come later.
 
-        A plain call; the waiters run in the next turn, with what was sent here even if the event
-        was reset meanwhile.
+        A plain call, also for signal handlers; the waiters run in the next turn, with what was sent
+        here even if the event was reset meanwhile.
 
         Args:
             exc: An exception, or a class that takes no arguments, for the waiters to raise instead.
@@ -112,9 +113,11 @@ class Event(Generic[T]):
         Raises:
             AssertionError: Something was sent before.
         """
-        if self._sent is not None:
-            raise AssertionError("Trying to re-send() an already-triggered event.")
         self._line.check_thread()
+        try:
+            del self._fresh
+        except AttributeError:
+            raise AssertionError("Trying to re-send() an already-triggered event.") from None
         self._sent = sent = Sent(result, exc)
         self._line.wake_all(sent)
 
@@ -135,6 +138,7 @@ class Event(Generic[T]):
         if self._sent is None:
             raise AssertionError("Trying to re-reset() a fresh event.")
         self._sent = None
+        self._fresh = True
 
     def ready(self) -> bool:
         """Whether something was sent, so that `wait` would not wait."""

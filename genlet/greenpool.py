@@ -499,9 +499,11 @@ class _Ending(Wait[None]):
         job.link(_wake, self)
 
     def disarm(self) -> bool:
+        if not super().disarm():
+            return False
         job: AnyGreenThread = self._subject
         job.unlink(_wake, self)
-        return super().disarm()
+        return True
 
 
 def _wake(_job: AnyGreenThread, wait: Wait[None]) -> None:

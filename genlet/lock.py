@@ -31,25 +31,25 @@ class Lock(Semaphore):
         self._overlooked: Dict[Greenlet, int] = {}  # releases that are to do nothing
 
     def release(self) -> None:
-        """Give the lock to the first waiting greenthread, or unlock it.
+        """Give the lock to the first waiting greenthread, or unlock it; also for signal handlers.
 
         Raises:
             RuntimeError: It is not locked.
         """
         if self._overlooked and self._is_overlooked():
             return
-        if self.counter:
+        if self._permits:
             raise RuntimeError("release unlocked lock")
         self._free()
 
     def _free(self) -> None:
-        first = self._line.first()
+        first = self._line.claim()
         if first is None:
-            self.counter = 1
             self.owner = None
+            self._permits: int = 1
         else:
-            first.wake(True)
             self.owner = cast("AnyGreenThread", first.gt)  # spawn makes no other greenlets
+            first.settle(True)
 
     def _overlook(self, gt: Greenlet, count: int) -> None:
         """Let *gt*, which lost the lock without releasing it, release it *count* times in vain."""
@@ -65,22 +65,22 @@ class Lock(Semaphore):
         return True
 
     def _take(self) -> bool:
-        if not self.counter:
+        if not self._permits:
             return False
         # spawn makes no greenlets but greenthreads; cast() would cost as much as the rest.
         self.owner = get_scheduler().current  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
-        self.counter = 0
+        self._permits = 0
         return True
 
     def _take_for(self, gt: Greenlet) -> bool:
-        if not self.counter:
+        if not self._permits:
             return False
         self.owner = cast("AnyGreenThread", gt)
-        self.counter: int = 0
+        self._permits = 0
         return True
 
     def __repr__(self) -> str:
-        if self.counter:
+        if self._permits:
             state = "unlocked"
         else:
             holder = self.owner.name if self.owner is not None else "nobody known"
@@ -98,7 +98,7 @@ class RLock(Lock):
     @property
     def count(self) -> int:
         """How many times its owner has acquired it."""
-        return 0 if self.counter else 1 + self._again
+        return 0 if self._permits else 1 + self._again
 
     def release(self) -> None:
         """Undo one acquire; the last one gives the lock to the first in line, or unlocks it.
@@ -108,7 +108,7 @@ class RLock(Lock):
         """
         if self._overlooked and self._is_overlooked():
             return
-        if self.counter or self.owner is not get_scheduler().current:
+        if self._permits or self.owner is not get_scheduler().current:
             raise RuntimeError(f"cannot release un-acquired lock: {self!r}")
         if self._again:
             self._again -= 1
@@ -116,7 +116,7 @@ class RLock(Lock):
             self._free()
 
     def _take(self) -> bool:
-        if not self.counter and self.owner is get_scheduler().current:
+        if not self._permits and self.owner is get_scheduler().current:
             self._again += 1
             return True
         return super()._take()

@@ -182,9 +182,11 @@ class Pool(Generic[T]):
 
     def _hand_out(self) -> None:
         """Give those in line what is free: items, and then the right to make one."""
-        while self._getters and self.free_items:
-            self._getters.wake(self.free_items[0])
-            self.free_items.popleft()
+        while self.free_items:
+            getter = self._getters.claim()
+            if getter is None:
+                break
+            getter.settle(self.free_items.popleft())
         while self.current_size < self.max_size and self._getters.wake(END):
             self.current_size += 1
 

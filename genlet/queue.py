@@ -3,6 +3,10 @@
 # Invariants: while one waits to get nothing is stored; while one waits to put there is no room.  A getter is
 # woken with its item and a putter with its item stored or handed over, so neither is woken in vain,
 # and an interruption that comes before they run takes nothing back.
+#
+# A signal handler may call `put_nowait`, and interrupt whatever waits, between any two instructions.
+# It takes nothing out and joins no line.  So what is seen stored stays until it is taken here, and a
+# wait is claimed before an item is taken for it or from it.
 
 from __future__ import annotations
 
@@ -10,13 +14,15 @@ import queue as stdlib
 import sys
 from collections import deque
 from heapq import heapify, heappop, heappush
+from itertools import repeat
+from operator import length_hint
 from queue import Empty, Full
-from typing import Any, Generic, List, Optional, TypeVar, Union, cast
+from typing import Any, Deque, Generic, Iterator, List, Optional, TypeVar, Union, cast
 
 from ._counts import check_whole, inf
 from .abc import Green, green
 from .end import END, End
-from .kernel import Wait, Waiters, check_timeout
+from .kernel import Wait, Waiters, check_timeout, get_scheduler
 
 __all__ = [
     "Empty",
@@ -71,7 +77,9 @@ class LightQueue(Generic[T]):
         self._getters: Waiters[T] = Waiters()
         self._putters: Waiters[None] = Waiters()
         self._joiners: Waiters[None] = Waiters()
-        self._unfinished: int = 0
+        # How many were put is counted down from sys.maxsize: that is one step, where += is three.
+        self._puts: Iterator[None] = repeat(None, sys.maxsize)
+        self._done: int = 0
         self._init(self.maxsize)
 
     # ---- the hooks ----
@@ -117,8 +125,13 @@ class LightQueue(Generic[T]):
         if not block or ((maxsize is None or len(self.queue) < maxsize) and not self.is_shutdown):
             if timeout is not None and block:
                 check_timeout(timeout, "the timeout")  # a wrong one is an error in any case
-            self.put_nowait(item)
-            return
+            try:
+                self.put_nowait(item)
+                return
+            except Full:
+                if not block:
+                    raise
+                # A signal handler has just filled it.
         if self.is_shutdown:
             raise ShutDown
         putter = Putter(self, item, timeout)
@@ -127,7 +140,9 @@ class LightQueue(Generic[T]):
             raise Full
 
     def put_nowait(self, item: T) -> None:
-        """Put *item* into the queue, or give it to a getter that waits.
+        """Put *item* into the queue, or give it to a getter that waits; also for signal handlers.
+
+        One that comes in the middle of another put may fill the queue above its *maxsize*, by one.
 
         Raises:
             Full: There is no room, and nobody waits for an item.
@@ -139,13 +154,13 @@ class LightQueue(Generic[T]):
         if not self.queue:  # only then may somebody wait for an item
             hand_over = self._pass_on if self._hooked else self._getters.wake
             if hand_over(item):
-                self._unfinished += 1
+                next(self._puts)
                 return
         maxsize = self.maxsize
         if maxsize is not None and len(self.queue) >= maxsize:
             raise Full
         self._put(item)
-        self._unfinished += 1
+        next(self._puts)
 
     def _pass_on(self, item: T) -> bool:
         """Give *item* to a getter through the hooks, which may change it; False if nobody waits."""
@@ -154,7 +169,9 @@ class LightQueue(Generic[T]):
         self._getters.check_thread()
         self._put(item)
         if self.queue:  # they may have refused it
-            self._getters.wake(self._get())
+            getter = self._getters.claim()
+            if getter is not None:
+                getter.settle(self._get())
         return True
 
     # ---- getting ----
@@ -174,7 +191,7 @@ class LightQueue(Generic[T]):
             ShutDown: The queue is shut down and empty.
             TypeError, ValueError, OverflowError: *timeout* is no number of seconds.
         """
-        if self.queue or not block or self.is_shutdown or (self.maxsize == 0 and self._putters):
+        if self.queue or not block or self.is_shutdown or (self.maxsize == 0 and self._has_item()):
             if timeout is not None and block:
                 check_timeout(timeout, "the timeout")  # a wrong one is an error in any case
             return self.get_nowait()
@@ -197,7 +214,8 @@ class LightQueue(Generic[T]):
                 return self._get()
         elif self._has_item():
             item = self._get()
-            self._admit(self.maxsize)
+            if self._putters.line:
+                self._admit(self.maxsize)
             return item
         raise ShutDown if self.is_shutdown else Empty
 
@@ -205,7 +223,7 @@ class LightQueue(Generic[T]):
     def next(self) -> Green[Union[T, End]]:
         """Take the next item, or `END` when the queue is shut down and drained."""
         try:
-            if self.queue or self.is_shutdown or (self.maxsize == 0 and self._putters):
+            if self.queue or self.is_shutdown or (self.maxsize == 0 and self._has_item()):
                 return self.get_nowait()
             return (yield from Wait(self, "an item", self._getters, ask=self._look_to_get).get())
         except ShutDown:
@@ -269,7 +287,8 @@ class LightQueue(Generic[T]):
         if immediate:
             while self.queue:
                 self._get()
-                self._unfinished = max(self._unfinished - 1, 0)
+                if self._unfinished:
+                    self._done += 1
             if not self._unfinished:
                 self._joiners.wake_all(None)
 
@@ -284,45 +303,56 @@ class LightQueue(Generic[T]):
     # ---- a wait that is armed asks again ----
 
     def _look_to_get(self, getter: Wait[T]) -> None:
-        if self.queue or self.maxsize == 0 or self.is_shutdown:
-            try:
-                item = self.get_nowait()
-            except Empty:
-                return
-            getter.wake(item)
+        if self._has_item():
+            if getter.take():
+                getter.settle(self.get_nowait())
+        elif self.is_shutdown:
+            raise ShutDown
 
     def _look_to_put(self, putter: Wait[None]) -> None:
-        try:
-            self.put_nowait(cast("Putter[T]", putter).item)  # only a Putter asks
-        except Full:
-            return
-        putter.wake(None)
+        if self.is_shutdown:
+            raise ShutDown
+        maxsize = self.maxsize
+        room = maxsize is None or len(self.queue) < maxsize
+        if (room or self._getters.line) and putter.take():
+            try:
+                self.put_nowait(cast("Putter[T]", putter).item)  # only a Putter asks
+            except Full:
+                putter.give_back()
+            else:
+                putter.settle(None)
 
     # ---- letting putters in ----
 
     def _has_item(self) -> bool:
         """Whether an item can be had now; on a channel, one that a putter waits with is fetched."""
-        if self._putters:
-            self._putters.check_thread()
+        putters = self._putters
+        if putters.line:
+            putters.check_thread()
             if not self.queue:
                 self._admit(1)
         return bool(self.queue)
 
+    @property
+    def _unfinished(self) -> int:
+        """How many items were put and not reported done."""
+        return sys.maxsize - length_hint(self._puts) - self._done
+
     def _admit(self, size: Optional[int]) -> None:
         """Store what putters wait with, until *size* items are stored."""
         while size is None or len(self.queue) < size:
-            putter = self._putters.first()
+            putter = self._putters.claim()
             if putter is None:
                 return
             try:
                 self._put(cast("Putter[T]", putter).item)
             except BaseException as exc:
-                putter.fail(
+                putter.settle_fault(
                     exc
-                )  # a heap that cannot compare it: its putter's error, not the getter's
+                )  # a heap cannot compare it: that is not the getter's error
             else:
-                self._unfinished += 1
-                putter.wake(None)
+                next(self._puts)
+                putter.settle(None)
 
 
 def _checked(size: Optional[int]) -> Optional[int]:
@@ -367,11 +397,14 @@ class Queue(LightQueue[T]):
         Raises:
             ValueError: It was said of all of them before.
         """
-        if self._unfinished <= 0:
+        unfinished = self._unfinished
+        if unfinished <= 0:
             raise ValueError("task_done() called too many times")
-        if self._unfinished == 1:
+        if unfinished == 1:
+            self._joiners.check_thread()
+        self._done += 1
+        if not self._unfinished:
             self._joiners.wake_all(None)
-        self._unfinished -= 1
 
     @green
     def join(self) -> Green[None]:
@@ -394,21 +427,47 @@ class PriorityQueue(Queue[T]):
         compared with those stored is not stored.
     """
 
+    # Comparing items may run Python code, and a signal handler in the middle of it, when the heap is in
+    # no order.  What that puts is sorted in after that.
+
     def _init(self, maxsize: Optional[int]) -> None:
         self.queue: Any = []
+        self._sorting: bool = False
+        self._late: Deque[T] = deque()
 
     def _put(self, item: T) -> None:
+        if self._sorting:
+            self._late.append(item)
+            return
         heap = self.queue
+        self._sorting = True
         try:
             heappush(heap, item)
         except BaseException:  # it cannot be compared with the others, but was stored before that
             del heap[next(index for index, other in enumerate(heap) if other is item)]
             heapify(heap)
             raise
+        finally:
+            self._sorting = False
+        if self._late:
+            self._sort_in()
 
     def _get(self) -> T:
-        item: T = heappop(self.queue)
+        self._sorting = True
+        try:
+            item: T = heappop(self.queue)
+        finally:
+            self._sorting = False
+        if self._late:
+            self._sort_in()
         return item
+
+    def _sort_in(self) -> None:
+        while self._late:
+            try:
+                self._put(self._late.popleft())
+            except BaseException as exc:
+                get_scheduler().report_call(self.put_nowait, exc)  # its putter has gone
 
 
 class LifoQueue(Queue[T]):

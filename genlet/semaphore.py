@@ -2,10 +2,15 @@
 
 # Invariant: a permit is free only while nobody waits for one.  `release` hands it to the first in
 # the line, so nobody who comes later, with a timeout or without, gets past those who wait.
+#
+# A signal handler may call `release`, and interrupt whatever waits, between any two instructions.  It
+# takes no permit.  So one that is seen free stays free until it is taken here, and a wait is claimed
+# before a permit is taken for it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List, Optional, Protocol
+from collections import deque
+from typing import TYPE_CHECKING, Deque, List, Optional, Protocol
 
 from ._counts import check_whole
 from .abc import Green, green
@@ -76,9 +81,6 @@ class Semaphore:
     Args:
         value: How many permits there are; a float is truncated.
 
-    Attributes:
-        counter: How many permits are free.
-
     Raises:
         TypeError: *value* is no number.
         ValueError: *value* is negative.
@@ -101,8 +103,15 @@ class Semaphore:
             ) from None
         if count < 0:
             raise ValueError(f"Semaphore() expect value >= 0, actual: {value!r}")
-        self.counter: int = count
+        # A permit that comes back goes into the queue: that is one step, where += is three.
+        self._permits: int = count
+        self._back: Deque[None] = deque()
         self._line: Waiters[bool] = Waiters()
+
+    @property
+    def counter(self) -> int:
+        """How many permits are free."""
+        return self._permits + len(self._back)
 
     @green
     def acquire(self, blocking: bool = True, timeout: Optional[float] = None) -> Green[bool]:
@@ -145,13 +154,13 @@ class Semaphore:
         return Held(self)
 
     def release(self) -> None:
-        """Give a permit to the first waiting greenthread, or back.
+        """Give a permit to the first waiting greenthread, or back; also for signal handlers.
 
         Raises:
             WrongThread: A waiting greenthread belongs to another thread's kernel.
         """
         if not self._line.wake(True):
-            self.counter += 1
+            self._back.append(None)
 
     def locked(self) -> bool:
         """Whether an acquire would have to wait."""
@@ -179,9 +188,12 @@ class Semaphore:
 
     def _take(self) -> bool:
         """Take a permit for the running greenthread if one is free."""
-        if self.counter <= 0:
+        if self._back:
+            self._back.pop()
+            return True
+        if self._permits <= 0:
             return False
-        self.counter -= 1
+        self._permits -= 1
         return True
 
     def _take_for(self, gt: Greenlet) -> bool:
@@ -189,8 +201,9 @@ class Semaphore:
         return self._take()
 
     def _look(self, wait: Wait[bool]) -> None:
-        if self.counter > 0 and self._take_for(wait.gt):
-            wait.wake(True)
+        if (self._back or self._permits > 0) and wait.take():
+            self._take_for(wait.gt)
+            wait.settle(True)
 
 
 class BoundedSemaphore(Semaphore):
@@ -352,9 +365,15 @@ class CappedSemaphore:
         return True
 
     def _look_to_take(self, wait: Wait[bool]) -> None:
-        if self._take():
-            wait.wake(True)
+        if (self.counter > 0 or self._releasers.line) and wait.take():
+            if self._take():
+                wait.settle(True)
+            else:
+                wait.give_back()
 
     def _look_to_give(self, wait: Wait[bool]) -> None:
-        if self._give():
-            wait.wake(True)
+        if (self.counter < self.limit or self._acquirers.line) and wait.take():
+            if self._give():
+                wait.settle(True)
+            else:
+                wait.give_back()

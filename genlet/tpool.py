@@ -118,7 +118,7 @@ class Job(Wait[None], Generic[T]):
         self.pool._submit(self)
 
     def disarm(self) -> bool:
-        return self.pool._withdraw(self) or self.abandonable
+        return (self.pool._withdraw(self) or self.abandonable) and self.take()
 
     def describe(self) -> str:
         return f"{self._name} to return on a thread"

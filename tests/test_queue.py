@@ -578,7 +578,7 @@ def test_queue_passes_200_000_items_in_order_and_keeps_none() -> None:
             if expected % 10_000 == 0:
                 assert first.qsize() < 1_000
                 lines = (first._getters, first._putters, second._getters, second._putters)
-                assert sum(len(line._line) for line in lines) < 10
+                assert sum(len(line.line) for line in lines) < 10
                 assert len(get_scheduler().timers) == 0
         assert expected == count
 

@@ -162,11 +162,14 @@ class Receiver:
         self._door.call_soon(self._hand_over)
 
     def _hand_over(self, _wait: Optional[Wait[int]] = None) -> None:
-        while self._came and self._line:
-            self._line.wake(self._take())
+        while self._came:
+            arrival = self._line.claim()
+            if arrival is None:
+                break
+            arrival.settle(self._take())
 
     def _take(self) -> int:
-        number = next(iter(self._came))
+        number, *_ = self._came  # in one step: the handler may add one at any time
         del self._came[number]
         _watched[number].unheard = False
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from _weakref import ref
 from typing import TYPE_CHECKING, Callable, Iterator, Optional, Tuple, Type, Union
 
+from .timers import next_number
+
 if TYPE_CHECKING:
     from .state import Greenlet, Scope
 
@@ -105,7 +107,7 @@ class Delivery:
         self.about: int = id(exc)  # a copy has the same notes, and was not delivered
         self.gt: ref[Greenlet] = ref(gt)  # its own error may lead to this
         self.since: int = since  # the sequence number that the interruption dates from
-        self.at: int = gt.scheduler.timers.sequence
+        self.at: int = next_number()
         self.final: bool = final  # a greenthread that ends with this very object has not failed
         self.scope: Optional[Scope] = scope  # that asked for it; None: an interrupt
 
@@ -151,9 +153,7 @@ def note_kill(gt: Greenlet) -> None:
 def from_now_on(gt: Greenlet) -> int:
     """Return a sequence number for `interrupted_by`: what is delivered to *gt* later comes after it."""
     note_kill(gt)
-    timers = gt.scheduler.timers
-    timers.sequence = sequence = timers.sequence + 1
-    return sequence
+    return next_number()
 
 
 def interrupted_by(gt: Greenlet, exc: BaseException, around: Optional[int] = None) -> bool:

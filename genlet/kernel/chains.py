@@ -23,20 +23,24 @@ def chained(kernel: Kernel, fn: Callable[..., object], *args: Any) -> None:
     if chain is None:
         chain = kernel.chain = deque()
     chain.append((fn, args))
-    if len(chain) == 1:
-        _go_through(kernel)
+    _go_through(kernel)
 
 
 def _go_through(kernel: Kernel) -> None:
     chain = kernel.chain
-    try:
-        while chain:
-            fn, args = chain[0]
-            fn(*args)
-            chain.popleft()
-    except BaseException:
-        kernel.again(_go_on, kernel)
-        raise
+    # A signal handler may add a call at the end, and leave it to the flag: hence the two loops.
+    while chain and not kernel.chaining:
+        kernel.chaining = True
+        try:
+            while chain:
+                fn, args = chain[0]
+                fn(*args)
+                chain.popleft()
+        except BaseException:
+            kernel.again(_go_on, kernel)
+            raise
+        finally:
+            kernel.chaining = False
 
 
 def _go_on(kernel: Kernel) -> None:

@@ -171,9 +171,10 @@ def pend(gt: Greenlet, what: Interrupt) -> None:
     """
     if gt.scheduler is not here.scheduler:
         raise WrongThread(f"{gt!r} is interrupted from a thread that does not run its kernel")
-    if gt.interrupts is None:
-        gt.interrupts = []
-    gt.interrupts.append(what)
+    interrupts = gt.interrupts
+    if interrupts is None:  # whoever comes in between makes the same one
+        gt.interrupts = interrupts = gt.scheduler.pending.setdefault(gt, [])
+    interrupts.append(what)
     gt.attention = True
 
 
@@ -199,7 +200,6 @@ def interrupt_parked(gt: Greenlet, exc: ExceptionLike) -> bool:
         or trap.unstarted
         or gt.interrupts
         or gt.groups
-        or gt is scheduler.current
         or scheduler is not here.scheduler
     ):
         return False
@@ -279,8 +279,10 @@ def interrupted_now(gt: Greenlet) -> bool:
     """
     scheduler = gt.scheduler
     trap = gt.trap
-    if trap is None or trap.queued or gt is scheduler.current or gt.gen is None:
-        if trap is None and gt.fault is not None:
+    gen = gt.gen
+    # One that runs, or is being armed, is not parked: it has no trap, or none that can be disarmed.
+    if trap is None or trap.queued or gen is None:
+        if trap is None and gt.fault is not None and gt is not scheduler.current:
             widen(gt)
         return False
     if isinstance(trap, Held):
@@ -289,7 +291,7 @@ def interrupted_now(gt: Greenlet) -> bool:
     if found is None:
         return False
     if trap.unstarted:
-        if trap is not NEVER and is_fresh(gt.gen):  # else it makes its first step
+        if trap is not NEVER and is_fresh(gen):  # else it makes its first step
             stillborn = Stillborn(gt)
             gt.steps = stillborn
             gt.trap = NEVER
@@ -297,8 +299,12 @@ def interrupted_now(gt: Greenlet) -> bool:
         return False
     if not trap.disarm():
         return False
-    if not strike(gt, found):
-        return False
+    try:
+        if not strike(gt, found):
+            return False
+    except BaseException:
+        trap.open = True  # it can be interrupted again
+        raise
     gt.trap = None
     return True
 
@@ -335,6 +341,7 @@ def attend(kernel: Kernel, gt: Greenlet, trap: Suspension) -> Optional[Suspensio
     try:
         refused = False
         while True:
+            gt.attention = False  # before looking: what comes meanwhile sets it again
             if gt.fault is not None:
                 # Green code that yields a trap by itself does not look for its fault.
                 exc, gt.fault = gt.fault, None
@@ -342,9 +349,12 @@ def attend(kernel: Kernel, gt: Greenlet, trap: Suspension) -> Optional[Suspensio
                 trap = cast(Suspension, gt.steps.run(gt.gen.throw, exc))
                 continue
             if not isinstance(cast(object, trap), Suspension):
+                gt.attention = True
                 return trap  # arming it will fail, and say so
             trap.gt = gt
             left = [group for group in gt.groups if group.left] if gt.groups else []
+            if left:
+                gt.attention = True
             if any(group.members for group in left):
                 gt.trap = Held(left, trap)
                 return None
@@ -352,8 +362,8 @@ def attend(kernel: Kernel, gt: Greenlet, trap: Suspension) -> Optional[Suspensio
             if gt.fault is None:
                 found = due(gt)
                 if found is None:
-                    gt.attention = False
                     return trap
+                gt.attention = True  # it may not be all
                 if not strike(gt, found):
                     return None
                 if isinstance(found, Scope) and found.state == HARD:
@@ -375,6 +385,8 @@ def arming_failed(kernel: Kernel, gt: Greenlet, trap: object, exc: BaseException
     """Have *exc* raised at the line that yielded *trap*, in the next turn."""
     if isinstance(trap, Suspension):
         queued = gt.trap is not trap  # it was settled before the error
+        if queued and gt.fault is not None:
+            return  # a signal handler has interrupted it: that is raised instead
         if not queued:
             try:
                 trap.arm_failed()
@@ -509,6 +521,7 @@ def abort(kernel: Kernel, greenthreads: List[Greenlet]) -> None:
     try:
         for gt in greenthreads:
             aborting[gt] = interrupted_now(gt)
+        kernel.hub.sweep()
         for gt in reversed(greenthreads):
             if aborting[gt]:
                 kernel.current = gt
@@ -546,6 +559,8 @@ def step_now(kernel: Kernel, gt: Greenlet, aborting: Dict[Greenlet, bool]) -> No
                 gt.trap = armed
                 try:
                     armed.arm(gt)
+                    if gt.attention:
+                        poke(gt)
                 except BaseException as exc:
                     arming_failed(kernel, gt, armed, exc)
             return

@@ -18,7 +18,7 @@ from .fdwait import READABLE, WRITABLE, FdWait, closed, closings_of, side_name
 from .foreign import Foreign, Watched, busy
 from .hub import Hub
 from .seconds import check_timeout, inf
-from .state import NOBODY, Suspension
+from .state import NOBODY, DescriptorTable, Suspension
 from .traps import fault, sleep
 
 if TYPE_CHECKING:
@@ -102,21 +102,36 @@ class Direction(Suspension):
         if self.ready:
             gt.trap = None
             gt.scheduler.append(gt)
+        else:
+            self.open = True
 
     def arm_failed(self) -> None:
         self.descriptor.unwant(self)
 
     def disarm(self) -> bool:
-        if self.timer:
-            self.gt.scheduler.timers.cancel(self)
-        self.descriptor.unwant(self)
+        if not self.take():
+            return False
+        gt = self.gt
+        try:
+            if self.descriptor.interest:
+                gt.scheduler.hub.leave(self)
+            if self.timer:
+                gt.scheduler.timers.cancel(self)
+        except BaseException:
+            self.open = True  # no stack, no memory: it can be tried again
+            raise
         return True
 
+    def unwatch(self, hub: DescriptorTable) -> None:
+        """Have the poller ask no more for this side, which was interrupted."""
+        if not self.live and self.descriptor.hub is hub:
+            self.descriptor.unwant(self)
+
     def expire(self) -> None:
-        gt = self.gt
-        self.descriptor.unwant(self)
-        self.expired = True
-        self.settle(gt)
+        if self.take():
+            self.descriptor.unwant(self)
+            self.expired = True
+            self.settle(self.gt)
 
     def fail(self, exc: BaseException) -> None:
         """Have the wait here raise *exc*, also if it has settled and was not resumed.
@@ -126,7 +141,7 @@ class Direction(Suspension):
         gt = self.gt
         if gt is NOBODY:
             return
-        if gt.trap is self:
+        if self.take():
             self.descriptor.unwant(self)
             gt.fault = exc
             gt.attention = True
@@ -219,15 +234,20 @@ class Descriptor(Watched):
             side.ready = True
             gt = side.gt
             if gt is not NOBODY and gt.trap is side:
-                if side.timer:
-                    gt.scheduler.timers.cancel(side)
-                gt.trap = None
-                gt.scheduler.append(gt)
+                try:
+                    del side.open
+                except AttributeError:
+                    pass  # a signal handler has just interrupted it
+                else:
+                    if side.timer:
+                        gt.scheduler.timers.cancel(side)
+                    gt.trap = None
+                    gt.scheduler.append(gt)
         if mask & WRITABLE:
             side = self.writer
             side.ready = True
             gt = side.gt
-            if gt is not NOBODY and gt.trap is side:
+            if gt is not NOBODY and gt.trap is side and side.take():
                 if side.timer:
                     gt.scheduler.timers.cancel(side)
                 gt.trap = None
@@ -245,7 +265,7 @@ class Descriptor(Watched):
             self._bind(hub)
         hub.asked[self.fd] = None
         for wait in self.waits:
-            if wait.mask & side.mask:
+            if wait.mask & side.mask and wait.live:
                 raise busy(self.fd, side.mask, wait.gt)
         if hub.edge:
             side.scheduler = scheduler
@@ -348,6 +368,7 @@ class Descriptor(Watched):
             side.scheduler = None
             side.ready = True
             side.timer = 0
+            side.take()
 
     def _bind(self, hub: Hub) -> None:
         if self.closed:
@@ -389,8 +410,7 @@ class Descriptor(Watched):
         assert self.hub is not None
         keep = 0
         for side in (self.reader, self.writer):
-            gt = side.gt
-            if gt is not NOBODY and gt.trap is side and not (mask & side.mask):
+            if side.live and not (mask & side.mask):
                 keep |= side.mask
         for wait in self.waits:
             keep |= wait.mask

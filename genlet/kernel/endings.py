@@ -83,6 +83,8 @@ def end(
         settle(gt)
     if kernel.instruments is not None:
         kernel.instruments.tell("finished", gt)
+    if gt.interrupts is not None:
+        kernel.pending.pop(gt, None)
     group = gt.group
     if group is kernel.root:  # its law of the last member, inlined: there is no owner
         group.members.pop(gt, None)
@@ -284,6 +286,7 @@ class Closing:
             gen = cast("GeneratorType[Any, Any, Any]", gt.gen)
             gt.gen = None
             gt.killed_by = None
+            scheduler.pending.pop(gt, None)
             gt.error = GeneratorExit()
             gt.traceback = None
             gt.ended_as_told = True

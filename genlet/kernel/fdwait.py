@@ -10,7 +10,7 @@ from ..errors import ClosedResource
 from .cancelled import ExceptionLike, check_exception, fresh
 from .current import here
 from .seconds import check_timeout, inf
-from .state import NOBODY, Greenlet, Suspension
+from .state import NOBODY, DescriptorTable, Greenlet, Suspension
 from .timeout import Timeout
 from .traps import fault
 
@@ -53,33 +53,49 @@ class FdWait(Suspension):
         check_open(self.fd, self.closings)
         self.gt = gt
         scheduler = gt.scheduler
-        scheduler.hub.watch(self)
-        if self.timeout is not None and gt.trap is self:
-            try:
-                scheduler.timers.add(scheduler.clock() + self.timeout, self)
-            except BaseException:
-                scheduler.hub.unwatch(self)
-                raise
+        if self.timeout is not None:
+            scheduler.timers.add(scheduler.clock() + self.timeout, self)
+        self.open = True
+        try:
+            scheduler.hub.watch(self)
+        except BaseException:
+            if self.take() and self.timer:
+                scheduler.timers.cancel(self)
+            raise
 
     def disarm(self) -> bool:
-        if self.timer:
-            self.gt.scheduler.timers.cancel(self)
-        self.gt.scheduler.hub.unwatch(self)
+        if not self.take():
+            return False
+        scheduler = self.gt.scheduler
+        try:
+            scheduler.hub.leave(self)
+            if self.timer:
+                scheduler.timers.cancel(self)
+        except BaseException:
+            self.open = True  # no stack, no memory: it can be tried again
+            raise
         return True
 
     def expire(self) -> None:
-        self.gt.scheduler.hub.unwatch(self)
-        self._settle()
+        if self.take():
+            self.gt.scheduler.hub.unwatch(self)
+            self._settle()
+
+    def unwatch(self, hub: DescriptorTable) -> None:
+        """Take this, which was interrupted, out of *hub*."""
+        hub.unwatch(self)
 
     def signal(self, mask: int) -> bool:
-        """Settle this if the events *mask* concern it; return whether they did."""
+        """Settle this if the events *mask* concern it; return whether it is over."""
         got = 0
         if mask & READABLE:
             got |= self.mask & POLLIN
         if mask & WRITABLE:
             got |= self.mask & POLLOUT
         if not got:
-            return False
+            return not self.live
+        if not self.take():
+            return True
         self.got = got
         self.gt.scheduler.hub.woken.setdefault(self.fd, []).append(self)
         self._settle()
@@ -87,10 +103,11 @@ class FdWait(Suspension):
 
     def fail(self, exc: BaseException) -> None:
         """Have the wait raise *exc*."""
-        gt = self.gt
-        gt.fault = exc
-        gt.attention = True
-        self._settle()
+        if self.take():
+            gt = self.gt
+            gt.fault = exc
+            gt.attention = True
+            self._settle()
 
     def _settle(self) -> None:
         gt = self.gt

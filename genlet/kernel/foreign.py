@@ -53,10 +53,10 @@ class Watched(Entry):
 
     def taker(self, mask: int) -> Optional[Greenlet]:
         """Return the greenthread that waits by number on a side in *mask*, if any."""
-        return next((wait.gt for wait in self.waits if wait.mask & mask), None)
+        return next((wait.gt for wait in self.waits if wait.mask & mask and wait.live), None)
 
     def awaited(self) -> Optional[Suspension]:
-        return self.waits[0] if self.waits else None
+        return next((wait for wait in self.waits if wait.live), None)
 
     def _drop(self, wait: FdWait) -> None:
         self.waits = [one for one in self.waits if one is not wait]

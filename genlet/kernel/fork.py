@@ -92,6 +92,7 @@ def disown(kernel: Kernel, greenthreads: Sequence[Greenlet]) -> None:
     for gt in greenthreads:
         gt.steps = Inert(gt)
         gt.group = orphanage
+        kernel.pending.pop(gt, None)
         gt.groups = gt.links = gt.waiters = gt.interrupts = None
         gt.fault = _inert()
         gt.attention = True

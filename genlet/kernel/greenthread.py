@@ -21,9 +21,10 @@ from . import report
 from .cancelled import Cancelled, ExceptionLike, GreenletExit, bare, check_exception
 from .delivery import interrupt, interrupt_parked, pend, poke
 from .endings import observed
+from .holding import Unstarted
 from .scope import condemn, poke_owned
 from .state import Greenlet, Interrupt, Link
-from .traps import checkpoint
+from .traps import checkpoint, sleep
 from .waits import Wait, Waiters
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
 
 T = TypeVar("T")
+
+# A time that is over at once, in seconds.
+EPSILON = 1e-9
 
 
 class GreenThread(Greenlet, Generic[T]):
@@ -130,23 +134,37 @@ class GreenThread(Greenlet, Generic[T]):
         check_exception(exc, "kill")
         if self.gen is None:
             return
-        pend(self, Interrupt(exc))
+        what = Interrupt(exc)
+        pend(self, what)
         root = condemn(self) if force else None
         poke(self, front=True)
         if root is not None:
             poke_owned(root)
         yield from checkpoint()
+        # A ready queue that is not first in first out may have resumed this one first.
+        while what in (self.interrupts or ()) and not self.dead and self._is_ready():
+            yield from sleep(EPSILON)  # not 0: this one must not be chosen again before the victim
+
+    def _is_ready(self) -> bool:
+        trap = self.trap
+        return trap is None or trap.queued or (trap.unstarted and trap.__class__ is Unstarted)
 
     def kill_soon(self, exc: ExceptionLike = GreenletExit, *, force: bool = False) -> None:
         """Kill it like `kill`, without waiting: for links, signal handlers and other plain code."""
         if exc is not GreenletExit:
             check_exception(exc, "kill_soon")
-        if self.gen is None:
+        gen = self.gen
+        if gen is None:
             return
         if not force and interrupt_parked(self, exc):
             return
         pend(self, Interrupt(exc))
-        root = condemn(self) if force else None
+        root = None
+        if force:
+            if gen.gi_running:  # its scopes may be changing just now, if this is a signal handler
+                self.scheduler.again(_refuse, self)
+            else:
+                root = condemn(self)
         poke(self)
         if root is not None:
             poke_owned(root)
@@ -238,6 +256,11 @@ class GreenThread(Greenlet, Generic[T]):
     def where(self) -> str:
         """Return ``file:line`` of the innermost line of user code, empty if it has none."""
         return report.where(self)
+
+
+def _refuse(gt: Greenlet) -> None:
+    """Refuse every later suspension of *gt*."""
+    poke_owned(condemn(gt))
 
 
 class Joining(Wait[None]):

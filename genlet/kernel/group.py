@@ -44,10 +44,13 @@ class Group(Base):
         self.scope.__enter__()
         self.owner = owner
         self.sequence = self.scope.sequence
-        self.alert = owner.attention
         if owner.groups is None:
             owner.groups = []
         owner.groups.append(self)
+        # Looked at after the group can be found from its owner: a scope around it that a signal handler
+        # cancels is seen here, or makes the group alert itself.
+        if owner.attention:
+            self.alert = True
 
     def leave(self, exc: Optional[BaseException]) -> bool:
         """Leave the scope; with live members the group stays behind as a barrier.

@@ -12,23 +12,35 @@
 #
 # A level-triggered poller (poll, select, kqueue) has its interest re-armed for each wait of either
 # kind; that costs those pollers no system call.
+#
+# A signal handler may interrupt a wait between any two instructions of this file.  It claims the wait,
+# so a wait found here may be over; what it has in the table is cleared away by the loop (`sweep`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, List, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional, Protocol
 
 from .foreign import Foreign, Watched, busy
 
 if TYPE_CHECKING:
     from ..abc import Poller
     from .fdwait import FdWait
-    from .state import Entry, Suspension
+    from .state import Entry, Greenlet, Suspension
+
+
+class Leaving(Protocol):
+    """A wait by number or a side, on which nobody waits any more."""
+
+    gt: Greenlet
+
+    def unwatch(self, hub: Hub) -> None:
+        """Take it out of *hub*."""
 
 
 class Hub:
     """A run's descriptors and the poller that watches them."""
 
-    __slots__ = ("asked", "closings", "edge", "poller", "table", "woken")
+    __slots__ = ("asked", "closings", "edge", "left", "poller", "table", "woken")
 
     def __init__(self, poller: Poller) -> None:
         self.poller: Poller = poller
@@ -41,9 +53,13 @@ class Hub:
         self.closings: Dict[int, int] = {}
         # The numbers of all descriptors that are waited for, and of some that are not: see `awaited`.
         self.asked: Dict[int, None] = {}
+        # What was interrupted, and stands in the table or in the poller until `sweep`.
+        self.left: Optional[List[Leaving]] = None
 
     def watch(self, wait: FdWait) -> None:
         """Settle *wait* when its descriptor is ready."""
+        if self.left:
+            self.sweep()
         for other in self.woken.get(wait.fd, ()):
             if other.mask & wait.mask:
                 raise busy(wait.fd, wait.mask, other.gt)
@@ -52,6 +68,20 @@ class Hub:
             entry = self.table[wait.fd] = Foreign(wait.fd, self)
         self.asked[wait.fd] = None
         entry.watch(wait)
+
+    def leave(self, wait: Leaving) -> None:
+        """Undo `watch`, for *wait* or for a side, before the next turn."""
+        left = self.left
+        if left is None:
+            left = self.left = []
+        left.append(wait)
+        wait.gt.scheduler.again(wait.unwatch, self)  # the second time it does nothing
+
+    def sweep(self) -> None:
+        """Clear away now what was interrupted."""
+        left = self.left
+        while left:
+            left.pop().unwatch(self)
 
     def unwatch(self, wait: FdWait) -> None:
         """Undo `watch`."""

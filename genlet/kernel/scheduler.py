@@ -44,7 +44,7 @@ from . import delivery, endings, fork, report
 from . import instruments as observing
 from . import spawn as spawning
 from .current import running, running_kernel
-from .delivery import SEND, arming_failed, attend, interrupt
+from .delivery import SEND, arming_failed, attend, interrupt, poke
 from .endings import STEPPERS, Closing, end
 from .group import Group
 from .hub import Hub
@@ -81,6 +81,8 @@ class Scheduler(Kernel):
     instruments: Optional[Observers] = None
     aborting: Optional[Dict[Greenlet, bool]] = None
     chain: Optional[Deque[Tuple[Callable[..., object], Tuple[Any, ...]]]] = None
+    chaining: bool = False
+    pending: Dict[Greenlet, List[Interrupt]] = {}  # noqa: RUF012  # one for all runs
     spawned: int = 0
     pledges: int = 0
     debug: bool = False
@@ -201,6 +203,7 @@ class Scheduler(Kernel):
         popleft = ready.popleft
         timers = self.timers
         heap = timers.heap
+        added = timers.added
         calls = self.wakeup.calls
         table = self.hub.table
         clock = self.clock
@@ -228,6 +231,8 @@ class Scheduler(Kernel):
                         and gt.links is None
                         and gt.groups is None
                         and gt.killed_by is None
+                        and gt.interrupts is None
+                        and gt.gen is not None  # else a signal handler has just killed it
                         and gt is not self.main
                         and self.instruments is None
                     ):  # `end` of one that nothing is linked to, inlined
@@ -247,11 +252,13 @@ class Scheduler(Kernel):
                     continue
                 try:
                     trap.arm(gt)
+                    if gt.attention:  # it came between the look and here
+                        poke(gt)
                 except BaseException as exc:
                     arming_failed(self, gt, trap, exc)
             self.current = None
 
-            if heap:
+            if heap or added:
                 timers.fire(clock())
 
             if ready or calls:

@@ -22,13 +22,14 @@ from .current import here, running
 from .delivery import poke_all
 from .seconds import check_grace, check_seconds, check_timeout, inf
 from .state import ACTIVE, HARD, SOFT, Scope
+from .timers import next_number
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Literal, Self
 
-    from .state import Greenlet, Members
+    from .state import Greenlet, Kernel, Members
 
 
 class CancelScope(Scope):
@@ -48,7 +49,7 @@ class CancelScope(Scope):
         trio's ``CancelScope``, with grace and reasons.
     """
 
-    __slots__ = ("_deadline", "_seconds", "cancelled_caught")
+    __slots__ = ("_deadline", "_seconds", "_until", "cancelled_caught")
 
     def __init__(self, *, deadline: float = inf, grace: float = 0, reason: object = None) -> None:
         if deadline is not inf and (deadline.__class__ is not float or not deadline < inf):
@@ -77,21 +78,26 @@ class CancelScope(Scope):
         if self.sequence:
             raise RuntimeError("a cancel scope can be entered only once: make a new one")
         scheduler = gt.scheduler
-        timers = scheduler.timers
         # What can fail comes first: the clock, the timer.  A scope that could not be entered must
         # not stand in the chain.
         if self._seconds is not None:
             self._deadline = scheduler.clock() + self._seconds
-        if self.state:  # cancelled before it was entered
-            if self.state == SOFT and self.grace != inf:
-                timers.add(scheduler.clock() + self.grace, self)
-            gt.attention = True
+        before = self.state
+        if before:  # cancelled before it was entered
+            self._until: float = scheduler.clock() + self.grace
+            self._time_grace(scheduler)
         elif self._deadline != inf:
-            timers.add(self._deadline, self)
-        timers.sequence = self.sequence = timers.sequence + 1
+            scheduler.timers.add(self._deadline, self)
+        self.sequence = self.timer or next_number()
         self.gt = gt
         self.parent = gt.scope
         gt.scope = self
+        if self.state:
+            gt.attention = True
+            if not before:  # a signal handler has just cancelled it
+                if not hasattr(self, "_until"):
+                    self._until = scheduler.clock() + self.grace
+                self._time_grace(scheduler)
         return self
 
     def __exit__(
@@ -136,10 +142,12 @@ class CancelScope(Scope):
         self._deadline = deadline
         self._seconds = None
         if self.gt is not None and self.state == ACTIVE:
-            timers = self.gt.scheduler.timers
-            timers.cancel(self)
+            scheduler = self.gt.scheduler
+            scheduler.timers.cancel(self)
             if deadline != inf:
-                timers.add(deadline, self)
+                scheduler.timers.add(deadline, self)
+            if self.state:  # it was cancelled just now
+                self._time_grace(scheduler)
 
     def expire_after(
         self, seconds: float, grace: float, reason: object, name: str = "the time"
@@ -197,6 +205,7 @@ class CancelScope(Scope):
             raise WrongThread("a scope is cancelled from a thread that does not run its kernel")
         until = inf if grace == 0 else scheduler.clock() + grace  # the clock may fail
         scheduler.timers.cancel(self)
+        self._until = until
         if until != inf:
             scheduler.timers.add(until, self)
         self.state = HARD if grace == 0 else SOFT
@@ -213,10 +222,20 @@ class CancelScope(Scope):
 
     def expire(self) -> None:
         """The deadline or the end of the grace has come."""
-        if self.state == SOFT:
-            self.harden()
-        else:
+        if self.state == ACTIVE:
             self.interrupt_all(self.grace)
+        elif self.state == SOFT:
+            holder = self.gt if self.gt is not None else self._first_member()
+            if holder is not None and holder.scheduler.clock() < self._until:
+                self._time_grace(holder.scheduler)  # it was cancelled in the last moment
+            else:
+                self.harden()
+
+    def _time_grace(self, scheduler: Kernel) -> None:
+        """Set the timer of a scope that was cancelled, which is the end of its grace if it has one."""
+        scheduler.timers.cancel(self)
+        if self.state == SOFT and self._until != inf:
+            scheduler.timers.add(self._until, self)
 
     def _first_member(self) -> Optional[Greenlet]:
         return next(iter(self.group.members), None) if self.group is not None else None

@@ -204,14 +204,19 @@ class DelayedStart(Unstarted):
             cast("AnyGreenThread", creator).link(drop, gt)
         if starts != inf:
             gt.scheduler.timers.add(starts, self)
+        self.open = True
 
     def disarm(self) -> bool:
+        if not self.take():
+            return False
         self.gt.scheduler.timers.cancel(self)
         if self.creator is not None:
             cast("AnyGreenThread", self.creator).unlink(drop, self.gt)
         return True
 
     def expire(self) -> None:
+        if not self.take():
+            return
         if self.creator is not None:
             cast("AnyGreenThread", self.creator).unlink(drop, self.gt)
         gt = self.gt

@@ -28,10 +28,14 @@
 #   trap.gt is gt, gt.trap is not trap  settled, not resumed: gt is in the ready queue, and takes its
 #                                       result or its fault when it runs
 #
-# A wait settles once: only a live trap is settled, and settling takes it off the greenthread.  A
-# `Direction` is used again and again, and is NOBODY's once gt was resumed; a trap that is used once may
-# keep its gt.  Three kinds are in none of these states: a `Pause` is live while gt is in the ready
-# queue; `Unstarted` and `Held` are only ever seen as ``gt.trap``.
+# A wait settles once.  While it is live it has the attribute `open`, and what settles it, expires it or
+# disarms it deletes that first.  One of them can: for the others the attribute is missing.  So a signal
+# handler that comes between two instructions of one finds the wait settled, or settles it alone.  The
+# one that has deleted it puts the greenthread into the ready queue, and clears ``gt.trap`` just before.
+#
+# A `Direction` is used again and again, and is NOBODY's once gt was resumed; a trap that is used once may
+# keep its gt.  Three kinds are never open: a `Pause`, which is in ``gt.trap`` while gt is in the ready
+# queue; `Unstarted` and `Held`, which are only ever seen as ``gt.trap``.
 
 from __future__ import annotations
 
@@ -77,12 +81,26 @@ class Steps(Protocol):
 class Suspension(Trap):
     """What the scheduler arms and disarms."""
 
-    __slots__ = ("gt",)
+    __slots__ = ("gt", "open")
 
     gt: Greenlet  # whose suspension this is; set when it is armed or refused
+    open: bool  # it is there while the suspension can be settled or disarmed
 
     queued: bool = False  # its greenthread is in the ready queue: it settles when resumed
     unstarted: bool = False  # nothing of the greenthread has run yet
+
+    @property
+    def live(self) -> bool:
+        """Whether a greenthread waits here and has not been woken."""
+        return hasattr(self, "open")
+
+    def take(self) -> bool:
+        """Claim the right to settle or to disarm this; one of all that try gets it."""
+        try:
+            del self.open
+        except AttributeError:
+            return False
+        return True
 
     def arm(self, gt: Greenlet) -> None:
         """Register with whatever will settle this; it may settle at once.
@@ -95,7 +113,10 @@ class Suspension(Trap):
         """Undo what `arm` had done when it raised; not called for a trap that it had settled."""
 
     def disarm(self) -> bool:
-        """Undo `arm`; False if that is impossible, and the result must be awaited."""
+        """Undo `arm`, if `take` allows it; False if not, and the result must be awaited.
+
+        A signal handler may call this between any two instructions of the loop.
+        """
         raise NotImplementedError
 
     def describe(self) -> str:
@@ -349,8 +370,11 @@ class DescriptorTable(Protocol):
     table: Dict[int, Entry]
     woken: Dict[int, List[Any]]
     closings: Dict[int, int]
+    left: Optional[List[Any]]
 
     def watch(self, wait: Any) -> None: ...
+    def leave(self, wait: Any) -> None: ...
+    def sweep(self) -> None: ...
     def resumed(self, wait: Any) -> None: ...
     def unwatch(self, wait: Any) -> None: ...
     def forget(self, fd: int) -> None: ...
@@ -397,6 +421,7 @@ class Kernel:
     main: Optional[Greenlet]  # its end begins the end of the run
     root: Members  # the group of everything that `genlet.spawn` makes; its first member is main
     spawned: int  # how many greenthreads there have been
+    pending: Dict[Greenlet, List[Interrupt]]  # the lists of `Greenlet.interrupts`
     pledges: int  # open portals, jobs on threads, signal waits: with one, nothing is a deadlock
     thread: int
     debug: bool  # report blocks that are left by children that still clean up
@@ -404,6 +429,7 @@ class Kernel:
     instruments: Optional[Observers]
     aborting: Optional[Dict[Greenlet, bool]]  # in an abort: which greenthreads may run now
     chain: Optional[Deque[Tuple[Callable[..., object], Tuple[Any, ...]]]]  # see chains.py
+    chaining: bool  # the calls of the chain are being made
     closing: RunEnd
     hosted: bool  # a host drives the run (see guest.py), and may act after every turn
     between_turns: bool  # the host acts now, and may start a run of its own in this thread
@@ -460,7 +486,7 @@ class Kernel:
         raise NotImplementedError
 
     def again(self, fn: Callable[..., object], *args: Any) -> None:
-        """Have the loop call ``fn(*args)`` in its next turn, to finish what an error has cut short."""
+        """Have the loop call ``fn(*args)`` in its next turn: what is cut short, or must not be done now."""
         raise NotImplementedError
 
     def offload(self, job: ThreadJob) -> None:

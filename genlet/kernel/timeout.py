@@ -9,6 +9,7 @@ from .current import running
 from .delivery import interrupt
 from .seconds import check_timeout, inf
 from .state import Interrupt
+from .timers import next_number
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -95,14 +96,13 @@ class Timeout(BaseException, Generic[Silent]):
             raise AssertionError(f"{self!r} is already started: cancel it first")
         self._gt = gt = running()
         scheduler = gt.scheduler
-        timers = scheduler.timers
         # Read, and not stored in __init__: it may be set between two starts.
         seconds = self.seconds
         if seconds is not None and (seconds.__class__ is not float or not seconds < inf):
             seconds = check_timeout(seconds, "the time")
-        timers.sequence = self._since = timers.sequence + 1
+        self._since = next_number()
         if seconds is not None:
-            timers.add(scheduler.clock() + seconds, self)
+            scheduler.timers.add(scheduler.clock() + seconds, self)
 
     @property
     def pending(self) -> bool:

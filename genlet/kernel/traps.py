@@ -15,13 +15,14 @@
 #
 # Making a trap has no effect.  The loop calls ``arm(gt)`` once the trap was yielded, and delivery
 # calls ``disarm()`` when it interrupts the greenthread.  The event waited for settles the trap, by
-# taking it off the greenthread and making the greenthread runnable:
+# claiming it, taking it off the greenthread and making the greenthread runnable:
 #
-#     gt.trap = None
-#     gt.scheduler.append(gt)
+#     if self.take():
+#         gt.trap = None
+#         gt.scheduler.append(gt)
 #
-# Invariant: a trap is live if and only if ``gt.trap`` is that very object.  Settling tests it, so a
-# wait settles once, and a stale wake-up finds nothing to wake.  See state.py for the states.
+# `arm` sets ``self.open`` when everything else is ready: from then on the trap can be claimed, once.  So
+# a wait settles once, and a stale wake-up finds nothing to wake.  See state.py for the states.
 #
 # Exceptions are raised by the primitive, after its yield, and not thrown into the generator: CPython
 # loses ``__context__`` when it throws through ``yield from``.  The comparison of `current` finds a
@@ -108,12 +109,23 @@ class Sleep(Suspension):
         if self.seconds != inf:
             scheduler = gt.scheduler
             scheduler.timers.add(scheduler.clock() + self.seconds, self)
+        self.open = True
 
     def disarm(self) -> bool:
-        self.gt.scheduler.timers.cancel(self)
+        if not self.take():
+            return False
+        try:
+            self.gt.scheduler.timers.cancel(self)
+        except BaseException:
+            self.open = True  # no stack, no memory: it can be tried again
+            raise
         return True
 
     def expire(self) -> None:
+        try:
+            del self.open
+        except AttributeError:
+            return
         gt = self.gt
         gt.trap = None
         gt.scheduler.append(gt)

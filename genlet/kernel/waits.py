@@ -88,12 +88,6 @@ class Wait(Suspension, Generic[T]):
         # allows that.
         return self._value  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
-    @property
-    def live(self) -> bool:
-        """Whether a greenthread waits here and has not been woken."""
-        gt = self.gt
-        return gt is not NOBODY and gt.trap is self
-
     def wake(self, value: T) -> bool:
         """Have `get` return *value*.
 
@@ -103,75 +97,112 @@ class Wait(Suspension, Generic[T]):
         Raises:
             WrongThread: Called from a thread that does not run the waiter's kernel.
         """
-        gt = self.gt
-        if gt is NOBODY or gt.trap is not self:
+        self.check_thread()
+        try:
+            del self.open
+        except AttributeError:
             return False
-        self._value = value
-        self._settle(gt)
+        self.settle(value)
         return True
 
     def fail(self, exc: ExceptionLike) -> bool:
         """Have `get` raise *exc*; as `wake` otherwise."""
-        gt = self.gt
-        if gt is NOBODY or gt.trap is not self:
+        self.check_thread()
+        if not self.take():
             return False
-        gt.fault = fresh(exc)
-        gt.attention = True  # for green code that yields the wait by itself and does not look
-        self._settle(gt)
+        self.settle_fault(exc)
         return True
 
-    def _settle(self, gt: Greenlet) -> None:
-        scheduler = gt.scheduler
-        if scheduler is not here.scheduler:
-            gt.fault = None
+    def settle(self, value: Optional[T]) -> None:
+        """Have `get` return *value*, after `take` or `Waiters.claim`.
+
+        To claim first is to know that nothing else wakes the waiting greenthread.  So what it is to
+        get is taken from where it is stored after that.
+        """
+        self._value = value
+        gt = self.gt
+        gt.trap = None
+        gt.scheduler.append(gt)
+        # What is left is to tidy up, and may fail if there is no stack left.
+        if self.timer:
+            gt.scheduler.timers.cancel(self)
+        line = self._line
+        if line is not None:
+            line.clear_front()
+
+    def settle_fault(self, exc: ExceptionLike) -> None:
+        """Have `get` raise *exc*; as `settle` otherwise."""
+        gt = self.gt
+        gt.fault = fresh(exc)
+        gt.attention = True  # for green code that yields the wait by itself and does not look
+        self.settle(self._default)
+
+    def give_back(self) -> None:
+        """Undo `take`: it waits on, as if nothing had been found for it."""
+        self.open = True
+        line = self._line
+        if line is not None and self not in line.line:  # it looked as if it had left
+            line.line.append(self)
+
+    def check_thread(self) -> None:
+        """Refuse a call from a thread that does not run the kernel of the waiting greenthread.
+
+        Raises:
+            WrongThread: A greenthread of another thread waits here.
+        """
+        gt = self.gt
+        if gt is not NOBODY and gt.scheduler is not here.scheduler and self.live:
             raise WrongThread(
                 f"{gt!r} is woken from a thread that does not run its kernel: go through a portal,"
                 " genlet.portal()"
             )
-        if self.timer:
-            scheduler.timers.cancel(self)
-        if self._line is not None:
-            self._line.leave(self)
-        gt.trap = None
-        scheduler.append(gt)
 
     def arm(self, gt: Greenlet) -> None:
+        # A signal handler that wakes those in the line finds this wait when all is ready, or not yet.
+        # What it has for it is found by `ask` then.
+        self.gt = gt
+        scheduler = gt.scheduler
         line = self._line
-        if line is None:
-            self.gt = gt
-        else:
-            if line._live:
-                line.check_thread(gt.scheduler)
-            self.gt = gt
-            line._line.append(self)  # line.join, inlined
-            line._live += 1
+        if line is not None and line.home is not scheduler.ready:
+            if line.line:
+                line.check_thread(scheduler)
+            line.home = scheduler.ready
         timeout = self._timeout
         if timeout is not None:
-            scheduler = gt.scheduler
             scheduler.timers.add(scheduler.clock() + timeout, self)
+        self.open = True
+        if line is not None:
+            if len(line.line) >= line.full:
+                line.rebuild()
+            line.line.append(self)
         ask = self._ask
         if ask is not None:
             ask(self)
 
     def arm_failed(self) -> None:
-        if self.timer:
-            self.gt.scheduler.timers.cancel(self)
-        line = self._line
-        # A subclass may have failed before it joined the line.
-        if line is not None and any(wait is self for wait in line._line):
-            line.leave(self)
-
-    def disarm(self) -> bool:
+        self.take()
         if self.timer:
             self.gt.scheduler.timers.cancel(self)
         if self._line is not None:
-            self._line.leave(self)
+            self._line.clear_front()
+
+    def disarm(self) -> bool:
+        if not self.take():
+            return False
+        try:
+            if self._line is not None:
+                self._line.clear_front()
+            if self.timer:
+                self.gt.scheduler.timers.cancel(self)
+        except BaseException:
+            self.open = True  # no stack, no memory: it can be tried again
+            raise
         return True
 
     def expire(self) -> None:
-        self.expired = True
-        self._value = self._default
-        self._settle(self.gt)
+        if self.take():
+            self.expired = True
+            self.settle(self._default)
 
     def describe(self) -> str:
         return self._what
@@ -183,29 +214,43 @@ class Wait(Suspension, Generic[T]):
 class Waiters(Generic[T]):
     """A queue of waits, first in first out.
 
-    Leaving it from the middle is a store, not a scan: a wait that is no longer live is passed over
-    when its turn comes, and the queue is rebuilt when more than half of it is gone.
+    A wait that was interrupted or has timed out stays in the queue until its turn comes, and is
+    passed over then.  The queue is rebuilt when more than half of it is gone.
+
+    Signal handlers may wake waits, and interrupt them, between any two instructions here.  They never
+    put one in.  So to take a wait out is to claim it: first off the queue, then by `Wait.take`.
+
+    Attributes:
+        line: The waits, and those that have left; for `Wait.arm`.
+        home: The ready queue of the kernel whose greenthreads wait.  It stands for the kernel, which
+            would live as long as this does.
+        full: The length at which the queue is rebuilt.
     """
 
-    __slots__ = ("_line", "_live")
+    __slots__ = ("full", "home", "line")
+
+    SMALL = 32  # a queue up to this length is left as it is
 
     def __init__(self) -> None:
-        self._line: Deque[Wait[T]] = deque()
-        self._live: int = 0
+        self.line: Deque[Wait[T]] = deque()
+        self.home: object = None
+        self.full: int = self.SMALL
 
-    def join(self, wait: Wait[T]) -> None:
-        """Append *wait*; called when it is armed."""
-        self._line.append(wait)
-        self._live += 1
+    def rebuild(self) -> None:
+        """Sort out the waits that have left; called when one is armed."""
+        self.line = line = deque([wait for wait in list(self.line) if wait.live])
+        self.full = max(self.SMALL, 2 * len(line))
 
-    def leave(self, wait: Wait[T]) -> None:
-        """Count one wait less; called while it is still live, once."""
-        self._live = live = self._live - 1
-        line = self._line
-        if line and line[0] is wait:
-            line.popleft()
-        elif len(line) > 32 and len(line) > 2 * live:
-            self._line = deque(w for w in line if w.live and w is not wait)
+    def clear_front(self) -> None:
+        """Take out those at the front that have left."""
+        line = self.line
+        try:
+            first = line[0]
+            while not first.live:
+                line.remove(first)
+                first = line[0]
+        except (IndexError, ValueError):
+            pass  # none is left, or a signal handler has taken it out
 
     def check_thread(self, scheduler: Optional[Kernel] = None) -> None:
         """Refuse a call from a thread that does not run the kernel of the waiting greenthreads.
@@ -218,8 +263,15 @@ class Waiters(Generic[T]):
         Raises:
             WrongThread: A greenthread of another thread waits.
         """
+        home = self.home
+        if home is None:
+            return
+        if scheduler is None:
+            scheduler = here.scheduler
+        if scheduler is not None and home is scheduler.ready:
+            return
         first = self.first()
-        if first is not None and first.gt.scheduler is not (scheduler or here.scheduler):
+        if first is not None:
             import threading
 
             names = {thread.ident: thread.name for thread in threading.enumerate()}
@@ -231,23 +283,49 @@ class Waiters(Generic[T]):
             )
 
     def first(self) -> Optional[Wait[T]]:
-        """Return the oldest live wait, None if there is none."""
-        line = self._line
+        """Return the oldest live wait, None if there is none; it may not be live any more then."""
+        self.clear_front()
+        try:
+            return self.line[0]
+        except IndexError:
+            return None
+
+    def claim(self) -> Optional[Wait[T]]:
+        """Claim the oldest live wait, None if there is none; `Wait.settle` must follow."""
+        self.check_thread()
+        line = self.line
         while line:
-            wait = line[0]
-            gt = wait.gt
-            if gt is not NOBODY and gt.trap is wait:  # wait.live, inlined
+            try:
+                wait = line.popleft()
+            except IndexError:
+                return None
+            if wait.take():
                 return wait
-            line.popleft()
         return None
 
     def wake(self, value: T) -> bool:
         """Wake the oldest live wait; return whether there was one."""
-        line = self._line
+        line = self.line
+        if line:
+            scheduler = here.scheduler
+            if scheduler is None or self.home is not scheduler.ready:
+                self.check_thread()
         while line:
-            if line[0].wake(value):
-                return True
-            line.popleft()  # it was no longer live
+            try:
+                wait = line.popleft()
+            except IndexError:
+                return False
+            try:
+                del wait.open
+            except AttributeError:
+                continue  # it has left
+            wait._value = value  # wait.settle, inlined
+            gt = wait.gt
+            gt.trap = None
+            gt.scheduler.append(gt)
+            if wait.timer:
+                gt.scheduler.timers.cancel(wait)
+            return True
         return False
 
     def wake_all(self, value: T) -> None:
@@ -256,7 +334,10 @@ class Waiters(Generic[T]):
             pass
 
     def __iter__(self) -> Iterator[Wait[T]]:
-        return (wait for wait in list(self._line) if wait.live)
+        return (wait for wait in list(self.line) if wait.live)
 
     def __len__(self) -> int:
-        return self._live
+        return sum(1 for _ in self)
+
+    def __bool__(self) -> bool:
+        return bool(self.line) and self.first() is not None

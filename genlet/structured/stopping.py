@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Type
+from collections import deque
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, Tuple, Type
 
 from ..kernel import CancelScope, get_scheduler
 
@@ -58,7 +59,7 @@ class Stopper:
         self.stop_called: bool = False
         self.reason: object = None
         self._inside: Dict[Stoppable, None] = {}
-        self._links: List[Callable[[Stopper], object]] = []
+        self._links: Deque[Callable[[Stopper], object]] = deque()
 
     def region(self) -> Stoppable:
         """Return a block that ends without an error when this is stopped, or was stopped before.
@@ -70,7 +71,7 @@ class Stopper:
     def stop(self, reason: object = None) -> None:
         """Interrupt the regions that are entered, in the order of entering.
 
-        A plain call that never waits.
+        A plain call that never waits, also for signal handlers.
 
         Args:
             reason: Becomes the ``reason`` of the `Cancelled` raised.
@@ -80,12 +81,16 @@ class Stopper:
         """
         if self.stop_called:
             return
-        self.stop_called = True
         self.reason = reason
+        self.stop_called = True
         for region in list(self._inside):
             region.cancel(reason)
         while self._links:
-            self._call(self._links.pop(0))
+            try:
+                fn = self._links.popleft()
+            except IndexError:
+                break  # a signal handler has stopped it too
+            self._call(fn)
 
     def link(self, fn: Callable[[Stopper], object]) -> None:
         """Have ``fn(stopper)`` called when this is stopped, after the regions; at once if it was.
@@ -93,17 +98,17 @@ class Stopper:
         Links are plain functions, called in the order they were made.  One that raises is reported,
         and the others are still called.
         """
-        if self.stop_called:
+        self._links.append(fn)
+        if self.stop_called and self.unlink(fn):
             self._call(fn)
-        else:
-            self._links.append(fn)
 
     def unlink(self, fn: Callable[[Stopper], object]) -> bool:
         """Remove a link; return whether there was one."""
-        if fn in self._links:
+        try:
             self._links.remove(fn)
-            return True
-        return False
+        except ValueError:
+            return False
+        return True
 
     def on(self, *signals: int) -> ContextManager[None]:
         """Return a block in which any of *signals* stops this.
@@ -142,10 +147,17 @@ class Stoppable(CancelScope):
         self._stopper: Stopper = stopper
 
     def __enter__(self) -> Self:
-        if self._stopper.stop_called:
-            self.cancel(self._stopper.reason)
-        super().__enter__()
-        self._stopper._inside[self] = None
+        # A stop that comes in between finds this inside, or is seen at the end.
+        stopper = self._stopper
+        stopper._inside[self] = None
+        try:
+            super().__enter__()
+        except BaseException:
+            if not self.sequence:
+                stopper._inside.pop(self, None)
+            raise
+        if stopper.stop_called:
+            self.cancel(stopper.reason)
         return self
 
     def __exit__(

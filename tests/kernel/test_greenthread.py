@@ -6,7 +6,7 @@ import gc
 import linecache
 import sys
 from traceback import extract_tb, walk_tb
-from typing import Any, Callable, Generator, List, Tuple, Type, cast
+from typing import Any, Callable, Deque, Generator, List, Tuple, Type, cast
 from unittest.mock import Mock
 
 import pytest
@@ -1058,3 +1058,32 @@ def test_cancelled_that_was_subclassed_says_what_its_base_was_given() -> None:
             super().__init__(f"aborted with {code}")
 
     assert str(Abort(7)) == "aborted with 7"
+
+
+class LastInFirstOut(Deque[AnyGreenThread]):
+    """A ready queue that resumes first what became ready last."""
+
+    def popleft(self) -> AnyGreenThread:
+        return self.pop()
+
+
+def test_kill_returns_when_a_ready_victim_was_interrupted_whatever_the_order_of_the_queue() -> (
+    None
+):
+    """Also if the queue resumes the killer before the victim."""
+    log: List[str] = []
+
+    def victim() -> Green[None]:
+        try:
+            while True:
+                yield from genlet.sleep(0)
+        finally:
+            log.append("interrupted")
+
+    def main() -> Green[None]:
+        gt = genlet.spawn(victim)
+        yield from genlet.sleep(0.01)
+        yield from gt.kill()
+        assert log == ["interrupted"]
+
+    Runner(ready=LastInFirstOut()).run(main)

@@ -18,6 +18,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import genlet
 from genlet.kernel import POLLIN, POLLOUT, Runner
+from genlet.kernel.pollers._base import RealPoller
 
 PACKAGE = genlet.__name__
 
@@ -226,15 +227,13 @@ def _few(places: List[str]) -> str:
     return "\n           ".join(shown[:12]) + more
 
 
-class SwiftTime:
+class SwiftTime(RealPoller):
     """A clock and a poller: real descriptors, and a wait of an hour takes no time.
 
     The clock moves on when no descriptor is ready.  A wait without end is bounded.
     """
 
     edge = False
-    real = True
-    resolver = None
     LONGEST = 0.2  # seconds; whatever is to come is there already
 
     def __init__(self) -> None:
