@@ -5,7 +5,7 @@
 #   door          cli/  __main__  <- all
 #   testing       testing/  <- ground watch kernel coordination runner crews green net
 #   servers       http/  <- ground kernel coordination runner crews green net
-#   net           net/  convenience  patcher  <- ground kernel coordination crews green
+#   net           net/  convenience  greenio  patcher  <- ground kernel coordination crews green
 #   green         green/  <- ground kernel coordination crews
 #   crews         greenpool  pools  dagpool  tpool  <- ground kernel coordination
 #   runner        runner  <- ground watch kernel
@@ -15,7 +15,7 @@
 #   watch         watch/  <- ground
 #   lint          lint/  mypy_plugin  <- ground
 #   pollers       kernel/pollers/  <- ground
-#   ground        abc  end  errors  _compat  _counts  _objects  _version
+#   ground        abc  end  errors  _absent  _compat  _counts  _objects  _version
 #
 # From here to the loop: `run` in runner.py -> kernel/driver.py -> `turns` in kernel/scheduler.py.  A
 # tour of the kernel is in kernel/__init__.py.  docs/internals.md follows what happens through the
@@ -204,6 +204,26 @@ __all__ = [
 ]
 
 
+# Modules that ``import eventlet`` makes attributes of it; here they are imported when first used.
+_MODULES = [
+    "condition",
+    "convenience",
+    "corolocal",
+    "dagpool",
+    "event",
+    "greenio",
+    "greenpool",
+    "hubs",
+    "lock",
+    "patcher",
+    "pools",
+    "queue",
+    "semaphore",
+    "timeout",
+    "tpool",
+]
+
+
 def __getattr__(name: str) -> object:
     for module, names in _LATE.items():
         if name in names.split():
@@ -212,7 +232,13 @@ def __getattr__(name: str) -> object:
             value: object = getattr(import_module(f"{__name__}.{module}"), name)
             globals()[name] = value
             return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _MODULES:
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    from ._absent import asked_by, missing
+
+    raise missing(__name__, name, asked_by(1))
 
 
 def __dir__() -> List[str]:

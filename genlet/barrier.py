@@ -6,7 +6,7 @@ from typing import Callable, List, Optional
 
 from ._counts import check_count
 from .abc import Green, green
-from .kernel import AnyGreenThread, Wait, Waiters, check_timeout, waiting
+from .kernel import AnyGreenThread, Wait, Waiters, check_result, check_timeout, waiting
 
 __all__ = ["Barrier"]
 
@@ -101,7 +101,7 @@ class Barrier:
         self._line.check_thread()
         if self._action is not None:
             try:
-                self._action()
+                check_result(self._action, self._action())
             except BaseException:
                 self.abort()
                 raise

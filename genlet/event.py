@@ -13,7 +13,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, List, Optional, TypeVar, Union, cast, overload
+from typing import (
+    TYPE_CHECKING,
+    Generic,
+    List,
+    Optional,
+    Tuple,
+    TypeVar,
+    Union,
+    cast,
+    overload,
+)
 
 from .abc import Green, Op, green
 from .kernel import AnyGreenThread, ExceptionLike, Wait, Waiters, check_timeout, waiting
@@ -25,6 +35,18 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 __all__ = ["Event"]
+
+ExcInfo = Tuple[object, Optional[BaseException], "Optional[TracebackType]"]
+"""The result of ``sys.exc_info()`` in an ``except`` block: class, exception, traceback."""
+
+Sendable = Union[ExceptionLike, ExcInfo]
+
+
+def _one(info: ExcInfo) -> BaseException:
+    """Return the exception of the result of ``sys.exc_info()``."""
+    if len(info) != 3 or not isinstance(info[1], BaseException):
+        raise TypeError(f"exc is an exception, a class of one, or sys.exc_info(); got {info!r}")
+    return info[1] if info[2] is None else info[1].with_traceback(info[2])
 
 
 class Sent(Generic[T]):
@@ -98,10 +120,10 @@ class Event(Generic[T]):
     @overload
     def send(self, result: T, exc: None = None) -> None: ...
     @overload
-    def send(self, result: Optional[T] = None, *, exc: ExceptionLike) -> None: ...
+    def send(self, result: Optional[T] = None, *, exc: Sendable) -> None: ...
     @overload
-    def send(self, result: Optional[T], exc: ExceptionLike) -> None: ...
-    def send(self, result: Optional[T] = None, exc: Optional[ExceptionLike] = None) -> None:
+    def send(self, result: Optional[T], exc: Sendable) -> None: ...
+    def send(self, result: Optional[T] = None, exc: Optional[Sendable] = None) -> None:
         """Give *result* to all that wait, and to those that come later.
 
         A plain call, also for signal handlers; the waiters run in the next turn, with what was sent
@@ -109,25 +131,39 @@ class Event(Generic[T]):
 
         Args:
             exc: An exception, or a class that takes no arguments, for the waiters to raise instead.
+                The result of ``sys.exc_info()`` is taken too.
 
         Raises:
             AssertionError: Something was sent before.
         """
         self._line.check_thread()
+        error = _one(exc) if isinstance(exc, tuple) else exc
         try:
             del self._fresh
         except AttributeError:
             raise AssertionError("Trying to re-send() an already-triggered event.") from None
-        self._sent = sent = Sent(result, exc)
+        self._sent = sent = Sent(result, error)
         self._line.wake_all(sent)
 
-    def send_exception(self, exc: ExceptionLike) -> None:
+    def send_exception(
+        self,
+        exc: Optional[ExceptionLike],
+        value: Optional[BaseException] = None,
+        traceback: Optional[TracebackType] = None,
+        /,
+    ) -> None:
         """Have all that wait, and those that come later, raise *exc*.
 
+        Args:
+            exc: An exception or a class of one.  The three parts of ``sys.exc_info()`` are taken
+                too: then *value* is raised, with *traceback*.
+
         Source:
-            eventlet ``Event.send_exception``, which also takes the three parts of ``exc_info()``.
+            eventlet ``Event.send_exception``.
         """
-        self.send(None, exc)
+        if exc is None:
+            raise TypeError("send_exception wants an exception; sys.exc_info() found none")
+        self.send(None, exc if value is None else (exc, value, traceback))
 
     def reset(self) -> None:
         """Make it an event to which nothing was sent.

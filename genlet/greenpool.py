@@ -31,6 +31,7 @@ from typing import (
     Iterator,
     List,
     Optional,
+    Set,
     Tuple,
     TypeVar,
     Union,
@@ -237,6 +238,15 @@ class GreenPool:
         """Return how many greenthreads of the pool have not ended."""
         return 0 if self._slots is None else self._slots.running
 
+    @property
+    def coroutines_running(self) -> Set[AnyGreenThread]:
+        """The greenthreads of the pool that have not ended, a new set.
+
+        Source:
+            eventlet ``GreenPool.coroutines_running``, which is the pool's own set.
+        """
+        return set() if self._slots is None else self._slots.greenthreads()
+
     def free(self) -> int:
         """Return how many more could start now; negative while too many run after `resize`."""
         return self.size if self._slots is None else self.size - self._slots.taken
@@ -353,6 +363,10 @@ class _Slots:
         except BaseException:
             self.ended()
             raise
+
+    def greenthreads(self) -> Set[AnyGreenThread]:
+        """Return those that have not ended."""
+        return {gt for gt in self.owned.members if self.holds(gt)}  # they are the run's
 
     def ended(self) -> None:
         """One that ran has ended, or could not be started."""

@@ -9,6 +9,10 @@ from .kernel import (
     ExceptionLike,
     GreenletExit,
     GreenThread,
+    TimedCall,
+    Timeout,
+    check_plain,
+    check_result,
     check_seconds,
     checkpoint,
     get_scheduler,
@@ -27,7 +31,11 @@ T = TypeVar("T")
 __all__ = [
     "GreenThread",
     "GreenletExit",
+    "call_after",
+    "call_after_global",
+    "call_after_local",
     "checkpoint",
+    "exc_after",
     "getcurrent",
     "kill",
     "sleep",
@@ -94,6 +102,57 @@ def spawn_after_local(
     """
     getcurrent()  # outside of a greenthread there is nobody to outlive
     return get_scheduler().spawn(fn, args, kwargs, delay=_delay(seconds), local=True)
+
+
+def call_after_global(
+    seconds: float, fn: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
+) -> TimedCall:
+    """Have ``fn(*args, **kwargs)``, a plain function, called in *seconds*.
+
+    Returns:
+        A handle whose ``cancel()`` takes the call back.
+
+    Raises:
+        TypeError: *fn* is green: use `spawn_after`.
+
+    Source:
+        eventlet ``greenthread.call_after_global``.
+    """
+    return get_scheduler().schedule_call_global(_delay(seconds), fn, *args, **kwargs)
+
+
+def call_after_local(
+    seconds: float, fn: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
+) -> TimedCall:
+    """Do as `call_after_global`, unless the greenthread that called this has ended by then.
+
+    Source:
+        eventlet ``greenthread.call_after_local``.
+    """
+    caller = getcurrent()
+    check_plain("call_after_local", fn)
+
+    def call() -> None:
+        if not caller.dead:
+            check_result(fn, fn(*args, **kwargs))
+
+    return get_scheduler().schedule_call_global(_delay(seconds), call)
+
+
+call_after = call_after_local
+
+
+def exc_after(seconds: float, exc: ExceptionLike, /, *more: object) -> Timeout:
+    """Raise *exc* in this greenthread in *seconds*, unless the result is cancelled before.
+
+    Args:
+        exc: An exception or a class of one; the three parts of ``sys.exc_info()`` are taken too.
+
+    Source:
+        eventlet ``greenthread.exc_after``; the same as ``Timeout(seconds, exc)``.
+    """
+    value = more[0] if more else None
+    return Timeout(seconds, value if isinstance(value, BaseException) else exc)
 
 
 def _delay(seconds: float) -> float:

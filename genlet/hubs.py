@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Union
 
-from .kernel import get_scheduler, trampoline, use_hub
+from ._absent import missing
+from .kernel import available_hubs, get_scheduler, trampoline, use_hub
 
 if TYPE_CHECKING:
     from .abc import HasFileno
     from .kernel import Scheduler
 
-__all__ = ["get_hub", "notify_close", "notify_opened", "trampoline", "use_hub"]
+__all__ = ["get_default_hub", "get_hub", "notify_close", "notify_opened", "trampoline", "use_hub"]
+
+
+def __getattr__(name: str) -> object:
+    raise missing(__name__, name)
+
+
+def get_default_hub() -> str:
+    """Return the name of the best hub of this platform.
+
+    Source:
+        eventlet ``hubs.get_default_hub``, which returns the module of the hub.
+    """
+    return available_hubs()[0]
 
 
 def get_hub() -> Scheduler:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Callable, TypeVar, Union, cast, overload
 
 from .abc import Green, Op, green
@@ -84,7 +85,9 @@ def is_timeout(obj: object) -> bool:
     Source:
         eventlet ``is_timeout``.
     """
-    return isinstance(obj, TimeoutError) or bool(getattr(obj, "is_timeout", False))
+    # On Python 3.9 socket.timeout is no TimeoutError.  There is none before socket was imported.
+    timeouts = (TimeoutError, getattr(sys.modules.get("socket"), "timeout", TimeoutError))
+    return isinstance(obj, timeouts) or bool(getattr(obj, "is_timeout", False))
 
 
 W = TypeVar("W", bound=Callable[..., Any])

@@ -27,7 +27,7 @@ FACE = ROOT / "genlet" / "__init__.py"
 # room: (its modules and packages, the rooms it may import), from the ground up.  The modules of some
 # rooms are not written yet.
 ROOMS: Dict[str, Tuple[str, str]] = {
-    "ground": ("abc end errors _compat _counts _objects _version", ""),
+    "ground": ("abc end errors _absent _compat _counts _objects _version", ""),
     "pollers": ("kernel.pollers", "ground"),
     "lint": ("lint mypy_plugin", "ground"),
     "watch": ("watch", "ground"),
@@ -43,7 +43,7 @@ ROOMS: Dict[str, Tuple[str, str]] = {
     "crews": ("greenpool pools dagpool tpool", "ground kernel coordination"),
     "hosts": ("interop asyncio pyodide eventlet", "ground kernel runner coordination crews"),
     "green": ("green", "ground kernel coordination crews"),
-    "net": ("net convenience patcher", "ground kernel coordination crews green"),
+    "net": ("net convenience greenio patcher", "ground kernel coordination crews green"),
     "servers": (
         "http wsgi websocket asgi prefork gunicorn db db_pool backdoor",
         "ground kernel runner coordination debug crews hosts green net",

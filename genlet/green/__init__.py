@@ -24,6 +24,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Callable, Generator, TypeVar
 
+from .._absent import asked_by, missing
 from ..abc import Trap, green
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ T = TypeVar("T")
 
 class Package(ModuleType):
     """A package that can be called as `genlet.abc.green` is."""
+
+    def __getattr__(self, name: str) -> object:
+        raise missing(__name__, name, asked_by(1))
 
     def __call__(self, fn: Callable[P, Generator[Trap, None, T]]) -> Callable[P, Op[T]]:
         return green(fn)

@@ -49,7 +49,8 @@ class socket(Connecting, SendFile):
 
     Args:
         family, type, proto, fileno: As for ``socket.socket``.
-        sock: A socket of the standard library, to take over instead of making one.
+        sock: A socket of the standard library, to take over instead of making one.  It may be given
+            as the first argument too, as eventlet's GreenSocket takes it.
 
     One greenthread may receive while another sends.  Two that receive at the same time, or two that
     send, are an error.  Closing the socket raises ClosedResource in the greenthreads that wait on it.
@@ -62,13 +63,15 @@ class socket(Connecting, SendFile):
 
     def __init__(
         self,
-        family: int = -1,
+        family: Union[int, real.socket] = -1,
         type: int = -1,
         proto: int = -1,
         fileno: Optional[int] = None,
         *,
         sock: Optional[real.socket] = None,
     ) -> None:
+        if isinstance(family, real.socket):
+            sock, family = family, -1
         self._adopt(real_socket(family, type, proto, fileno) if sock is None else sock)
 
     @green

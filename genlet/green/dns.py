@@ -232,8 +232,13 @@ def getaddrinfo(
     return (yield from _asked().getaddrinfo(host, port, family, type, proto, flags))
 
 
+def _text(host: Union[str, bytes, bytearray]) -> str:
+    """Return *host* as text, as the standard library reads the bytes of a name."""
+    return host if isinstance(host, str) else host.decode("ascii", "surrogateescape")
+
+
 @green
-def gethostbyname(host: str) -> Green[str]:
+def gethostbyname(host: Union[str, bytes, bytearray]) -> Green[str]:
     """Return the first IPv4 address of *host*.
 
     Raises:
@@ -242,25 +247,27 @@ def gethostbyname(host: str) -> Green[str]:
     Source:
         ``socket.gethostbyname``.
     """
+    host = _text(host)
     if is_numeric(host):
         return real.gethostbyname(host)
     return (yield from first_address(host, real.AF_INET))
 
 
 @green
-def gethostbyname_ex(host: str) -> Green[HostEntry]:
+def gethostbyname_ex(host: Union[str, bytes, bytearray]) -> Green[HostEntry]:
     """Return the name of *host*, its aliases and its IPv4 addresses.
 
     Source:
         ``socket.gethostbyname_ex``.
     """
+    host = _text(host)
     if is_numeric(host):
         return real.gethostbyname_ex(host)
     return (yield from _asked().gethostbyname_ex(host))
 
 
 @green
-def gethostbyaddr(host: str) -> Green[HostEntry]:
+def gethostbyaddr(host: Union[str, bytes, bytearray]) -> Green[HostEntry]:
     """Return the name, the aliases and the addresses of a host, given its address or name.
 
     Raises:
@@ -270,7 +277,7 @@ def gethostbyaddr(host: str) -> Green[HostEntry]:
     Source:
         ``socket.gethostbyaddr``.
     """
-    return _asked().gethostbyaddr(host)
+    return _asked().gethostbyaddr(_text(host))
 
 
 @green

@@ -25,6 +25,7 @@
 #   throwing     an exception thrown into a generator; the exception to the rule
 #   endings      the end of a greenthread, and of a run
 #   fork         the inert copy in a forked child
+#   plain        the plain functions that the kernel calls
 #   wakeup       how threads and signals reach the loop; portals: what threads use
 #   signals      Ctrl-C, and how a signal interrupts the poller
 #   current      the kernel and the greenthread that run in this thread
@@ -45,6 +46,7 @@ from .greenthread import AnyGreenThread, GreenThread, waiting
 from .group import Group
 from .guest import Guest
 from .nullinstrument import NullInstrument
+from .plain import TimedCall, check_plain, check_result
 from .pollers import available as available_hubs
 from .pollers import use_hub
 from .portals import Portal, portal
@@ -85,12 +87,15 @@ __all__ = [
     "Runner",
     "Scheduler",
     "Suspension",
+    "TimedCall",
     "Timeout",
     "Wait",
     "Waiters",
     "available_hubs",
     "check_grace",
     "check_open",
+    "check_plain",
+    "check_result",
     "check_seconds",
     "check_timeout",
     "checkpoint",

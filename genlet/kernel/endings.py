@@ -17,6 +17,7 @@ from .chains import chained
 from .delivery import MAX_REFUSALS, Stillborn, Surfaced, attend, interrupt, step_now, tell_hook
 from .holding import NEVER, Held
 from .instruments import ObservedSteps
+from .plain import check_result
 from .seconds import inf
 from .state import Interrupt
 from .throwing import Throwing
@@ -110,7 +111,9 @@ def settle(gt: Greenlet) -> None:
                 try:
                     call, args, kwargs = links.popleft()
                     fn = call
-                    call(gt, *args, **kwargs)
+                    made = call(gt, *args, **kwargs)
+                    if made is not None:
+                        check_result(fn, made)
                 except BaseException as exc:
                     report_call(scheduler, fn, exc)
         finally:

@@ -31,6 +31,7 @@ class FdWait(Suspension):
         self.timeout: Optional[float] = timeout
         self.closings: int = closings_of(fd)
         self.got: int = 0  # nothing of it is ready when the timeout has passed
+        self.gt: Greenlet = NOBODY
         self.timer: int = 0
 
     @green
@@ -43,7 +44,7 @@ class FdWait(Suspension):
         if gt.scheduler.current is not gt or gt.fault is not None:
             del gt
             raise fault(self)
-        self.gt: Greenlet = NOBODY
+        self.gt = NOBODY
         if not self.got:
             raise fresh(error)
         check_open(self.fd, self.closings)

@@ -22,6 +22,7 @@ from .cancelled import Cancelled, ExceptionLike, GreenletExit, bare, check_excep
 from .delivery import interrupt, interrupt_parked, pend, poke
 from .endings import observed
 from .holding import Unstarted
+from .plain import check_plain, check_result
 from .scope import condemn, poke_owned
 from .state import Greenlet, Interrupt, Link
 from .traps import checkpoint, sleep
@@ -191,13 +192,18 @@ class GreenThread(Greenlet, Generic[T]):
         """Have ``fn(self, *args, **kwargs)`` called when it ends, before any waiter runs.
 
         Links are plain functions, called in the order they were made, and at once if it has ended.
-        One that raises is reported, and the others are still called.
+        One that raises is reported, and the others are still called.  A link has the outcome from
+        ``gt.result()``: it cannot wait.
+
+        Raises:
+            TypeError: *fn* is a green function, of which nothing would run.
 
         Source:
             eventlet ``GreenThread.link``, where a link that raises skips the rest.
         """
+        check_plain("link", fn)
         if self.gen is None:
-            fn(self, *args, **kwargs)
+            check_result(fn, fn(self, *args, **kwargs))
             return
         if self.links is None:
             self.links: Optional[Deque[Link]] = deque()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, Generic, Optional, TypeVar
 
 from ..abc import Green
 from .current import here
+from .plain import check_plain
 from .scheduler import Scheduler, get_scheduler
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ class Portal:
 
         Raises:
             RuntimeError: The portal is closed, or the run has ended.
+            TypeError: *fn* is a green function, of which nothing would run; use `run`.
         """
+        check_plain("call_soon", fn)
         if kwargs:
             from functools import partial
 

@@ -48,6 +48,7 @@ from .delivery import SEND, arming_failed, attend, interrupt, poke
 from .endings import STEPPERS, Closing, end
 from .group import Group
 from .hub import Hub
+from .plain import TimedCall
 from .signals import Signals
 from .state import NOBODY, Interrupt, Kernel
 from .timers import Timers
@@ -58,10 +59,14 @@ if TYPE_CHECKING:
     from contextvars import Context
     from types import GeneratorType
 
+    from typing_extensions import ParamSpec
+
     from ..abc import Clock, Companion, Excepthook, Green, Instrument, Poller, ReadyQueue, Trap
     from ..abc import ThreadJob as Job
     from .greenthread import AnyGreenThread, GreenThread
     from .state import DescriptorTable, Greenlet, Members, Observers, RunEnd, Suspension
+
+    P = ParamSpec("P")
 
 T = TypeVar("T")
 
@@ -183,6 +188,16 @@ class Scheduler(Kernel):
 
     def report_call(self, fn: object, error: BaseException) -> None:
         endings.report_call(self, fn, error)
+
+    def schedule_call_global(
+        self, seconds: float, fn: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
+    ) -> TimedCall:
+        """Have ``fn(*args, **kwargs)``, a plain function, called in *seconds*; see `TimedCall`.
+
+        Source:
+            eventlet's method of the hub.
+        """
+        return TimedCall(self, seconds, fn, args, kwargs)
 
     def tell_hook(self, gt: Greenlet, error: BaseException) -> None:
         delivery.tell_hook(gt, error)

@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING
 from ..abc import Green, green
 from ..errors import SharedGenerator
 from .seconds import check_seconds, inf
-from .state import NOBODY, Greenlet, Suspension
+from .state import NOBODY, Greenlet, Suspension, driven_by_hand
 from .throwing import throw_in
 
 if TYPE_CHECKING:
@@ -156,7 +156,10 @@ def sleep(seconds: float = 0) -> Green[None]:
             seconds = check_seconds(seconds, "the time")
         trap = Pause() if seconds <= 0 else Sleep(seconds)
     yield trap
-    gt = trap.gt
+    try:
+        gt = trap.gt
+    except AttributeError:  # it was never armed
+        raise driven_by_hand("sleep") from None
     if gt.scheduler.current is not gt or gt.fault is not None:
         del gt
         raise fault(trap)

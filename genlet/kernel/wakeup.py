@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Deque, List, Sequence, Tuple
 
 from .._compat import POLLIN, close_bell, open_bell
 from .endings import report_call
+from .plain import check_result
 from .state import Entry
 
 if TYPE_CHECKING:
@@ -113,7 +114,9 @@ class Wakeup(Entry):
         for _ in range(len(calls)):
             fn, args = calls.popleft()
             try:
-                fn(*args)
+                made = fn(*args)
+                if made is not None:
+                    check_result(fn, made)
             except BaseException as exc:
                 report_call(self.scheduler, fn, exc)
 

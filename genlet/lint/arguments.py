@@ -1,9 +1,9 @@
-"""Rules: arguments that are not what the function called wants, GL104 to GL108, GL201, GL202."""
+"""Rules: arguments that are not what the function called wants, GL104 to GL108, GL201, GL202, GL206."""
 
 from __future__ import annotations
 
 import ast
-from typing import Optional
+from typing import Iterator, Optional, Union
 
 from .annotations import annotated
 from .blocking import blocking
@@ -31,6 +31,10 @@ TAKING = frozenset(
         *("chr", "divmod"),
     }
 )
+# Functions of genlet that call a plain function, by name.
+CALLING_BACK = frozenset({"link", "call_soon"})
+# Of a value that is printed or logged, only its text is wanted.
+PRINTED = Made("builtins.str")
 ADDING = frozenset({"append", "appendleft", "add", "insert"})
 # Modules whose functions, and whose objects' methods, take no generator.
 VALUES = (
@@ -40,11 +44,13 @@ VALUES = (
 
 
 def passed(place: Place, node: ast.Call) -> None:
-    """GL104, GL105, GL107, GL108, GL201, GL202: an argument of another kind than is wanted."""
+    """GL104, GL105, GL107, GL108, GL201, GL202, GL206: an argument of another kind than is wanted."""
     function = place.shape(node.func)
     used(place, node.func, "a function")
     if isinstance(function, External) and function.name.startswith(BUILTIN):
         name = function.name[len(BUILTIN) :]
+        if name == "print":
+            _printed(place, node, "printed")
         for arg in node.args:
             if name in ("any", "all") and isinstance(arg, (ast.GeneratorExp, ast.ListComp)):
                 tested(place, arg.elt)
@@ -58,6 +64,8 @@ def passed(place: Place, node: ast.Call) -> None:
                 used(place, arg, f"an argument of {words(node)}")
         return
     if isinstance(function, External):
+        if function.name.startswith("logging."):
+            _printed(place, node, "logged")
         if function.name.startswith(VALUES):
             for arg in node.args:
                 used(place, arg, f"an argument of {words(node)}")
@@ -80,11 +88,20 @@ def passed(place: Place, node: ast.Call) -> None:
             _argument(place, function, keyword(function, one.arg), one.value)
 
 
+def _printed(place: Place, node: ast.Call, how: str) -> None:
+    """GL108: a call among the arguments of *node*; a name may be printed to see what it holds."""
+    for arg in node.args:
+        if isinstance(arg, ast.Call):
+            mismatched(place, arg, PRINTED, how)
+
+
 def _argument(place: Place, function: Function, wanted: Optional[ast.arg], arg: ast.expr) -> None:
     if wanted is None or wanted.annotation is None or isinstance(arg, ast.Constant):
         return
     shape = annotated(wanted.annotation, function.info.scope)
     shape = substitute(shape, function.env)
+    if function.info.node.name in CALLING_BACK and isinstance(shape, Returning):
+        _called_back(place, function.info.node.name, arg)
     if not isinstance(shape, Returning) or not isinstance(shape.result, Undriven):
         mismatched(place, arg, shape, "passed")
         return
@@ -105,6 +122,50 @@ def _argument(place: Place, function: Function, wanted: Optional[ast.arg], arg: 
             f"{verb} wants a green function, and calling {short(arg)} gives none: make it one with a"
             " 'yield from', or call it yourself",
         )
+
+
+def _called_back(place: Place, verb: str, arg: ast.expr) -> None:
+    """GL206: *arg* is called by the library as a plain function, and waits or is to wait."""
+    given = callable_shape(place.shape(arg))
+    if isinstance(given, Returning) and isinstance(given.result, Undriven) and given.result.sure:
+        if not place.expects_error():
+            place.report(
+                arg,
+                "GL206",
+                f"{verb} calls {short(arg)} as a plain function, so nothing of it runs: start it with"
+                f" spawn in a plain function, or read gt.result()",
+            )
+        return
+    if verb == "link":
+        for call in _waits_of_first(place, arg):
+            place.report(
+                arg,
+                "GL206",
+                f"{ast.unparse(call)} in a link makes a generator, and nothing of it runs: the"
+                f" greenthread has ended, write '{ast.unparse(call)[: -len('.wait()')]}.result()'",
+            )
+
+
+def _waits_of_first(place: Place, arg: ast.expr) -> Iterator[ast.Call]:
+    """Yield the calls ``gt.wait()`` in the link *arg*, where gt is its parameter."""
+    shape = place.shape(arg)
+    if isinstance(arg, ast.Lambda):
+        node: Union[ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef] = arg
+    elif isinstance(shape, Function):
+        node = shape.info.node
+    else:
+        return
+    names = [one.arg for one in (*node.args.posonlyargs, *node.args.args)][:1]
+    for inner in ast.walk(node):
+        if (
+            isinstance(inner, ast.Call)
+            and not inner.args
+            and isinstance(inner.func, ast.Attribute)
+            and inner.func.attr == "wait"
+            and isinstance(inner.func.value, ast.Name)
+            and inner.func.value.id in names
+        ):
+            yield inner
 
 
 def _is_plain(shape: Shape) -> bool:

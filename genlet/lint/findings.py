@@ -45,6 +45,7 @@ CODES: Dict[str, str] = {
     "GL203": "a function is declared green and gives no generator",
     "GL204": "'yield from' a plain call",
     "GL205": "'yield from' a coroutine",
+    "GL206": "a green function, or a wait, where a plain function is called",
     "GL211": "a suspension in 'finally' without a shield",
     "GL212": "a suspension without a shield while an interruption is handled",
     "GL213": "an interruption is swallowed",

@@ -15,6 +15,7 @@ from ..green.socket import (
     IPPROTO_TCP,
     SOCK_STREAM,
     TCP_NODELAY,
+    gaierror,
     getaddrinfo,
     socket,
 )
@@ -42,6 +43,10 @@ class ConnectError(OSError):
     def __init__(self, number: Optional[int], text: str, exceptions: List[OSError]) -> None:
         super().__init__(number, text)
         self.exceptions: List[OSError] = exceptions
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        # OSError's own leaves out `exceptions`.
+        return type(self), (self.errno, self.strerror, self.exceptions), self.__dict__
 
 
 class ConnectRefused(ConnectError, ConnectionRefusedError):
@@ -78,7 +83,7 @@ def connect(
         TypeError, ValueError, OverflowError: *happy_eyeballs_delay* is no number of seconds, or
             negative.
         ConnectError: All attempts failed; also a ConnectionRefusedError if all were refused.
-        gaierror: The name has no address, or the look-up failed.
+        gaierror: The name has no address, or the look-up failed; the text names the host.
         ssl.SSLError: The TLS handshake failed.
 
     Source:
@@ -87,7 +92,10 @@ def connect(
     if server_hostname is not None and not tls:
         raise ValueError("server_hostname is for TLS: pass tls=True or a context too")
     check_grace(happy_eyeballs_delay, "happy_eyeballs_delay")
-    found = yield from getaddrinfo(host, check_port(port), family, SOCK_STREAM)
+    try:
+        found = yield from getaddrinfo(host, check_port(port), family, SOCK_STREAM)
+    except gaierror as exc:
+        raise gaierror(exc.errno, f"cannot look up {host!r}: {exc.strerror}") from exc
     addresses = interleave([(entry[0], entry[4]) for entry in found])
     sock, address = yield from _race(
         f"{host}:{port}", addresses, local_address, happy_eyeballs_delay

@@ -186,7 +186,7 @@ def _spawn_each(
 ) -> Green[None]:
     freed: Waiters[None] = Waiters()
     for item in items:
-        children.append(group.spawn(fn, item))
+        children.append(group.scheduler.spawn(fn, (item,), {}, group, depth=1, verb="amap"))
         if children[-1].dead:  # cancelled meanwhile: raised here, since the items may have no end
             yield from checkpoint()
         if limit is not None:

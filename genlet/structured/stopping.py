@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, Tuple, Type
 
-from ..kernel import CancelScope, get_scheduler
+from ..kernel import CancelScope, check_plain, check_result, get_scheduler
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
@@ -97,7 +97,11 @@ class Stopper:
 
         Links are plain functions, called in the order they were made.  One that raises is reported,
         and the others are still called.
+
+        Raises:
+            TypeError: *fn* is a green function, of which nothing would run.
         """
+        check_plain("link", fn)
         self._links.append(fn)
         if self.stop_called and self.unlink(fn):
             self._call(fn)
@@ -128,7 +132,7 @@ class Stopper:
 
     def _call(self, fn: Callable[[Stopper], object]) -> None:
         try:
-            fn(self)
+            check_result(fn, fn(self))
         except BaseException as exc:
             get_scheduler().report_call(fn, exc)
 

@@ -216,7 +216,7 @@ class Made(NamedTuple):
     @property
     def armed(self) -> bool:
         """Whether it was ever yielded to a scheduler."""
-        return getattr(self.trap, "gt", None) is not None
+        return hasattr(getattr(self.trap, "gt", None), "number")  # NOBODY has none
 
 
 _made: List[Made] = []

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ON_PURPOSE = ("GL211", "GL212", "GL213", "GL3")
 
 # Tests of what watches for dropped calls at run time: they drop some, for it to see.
-DROPPING = ("test_forgotten.py", "test_monitor.py", "test_plugin.py")
+DROPPING = ("test_first_minutes.py", "test_forgotten.py", "test_monitor.py", "test_plugin.py")
 
 
 def rude(one: Finding) -> bool:

@@ -6,6 +6,7 @@ from textwrap import dedent, indent
 from typing import List, NamedTuple
 
 PREAMBLE = """\
+import logging
 import os
 import queue as threads_queue
 import select
@@ -22,7 +23,7 @@ from typing import Dict, Generator, Iterator, List, Optional, Tuple
 import genlet
 from genlet import (
     END, Cancelled, Channel, Condition, Event, Green, GreenletExit, GreenPile, GreenPool, GreenThread,
-    Lock, Queue, Receiver, Semaphore, Sender, TaskGroup, Trap, amap, checkpoint, gather, green, kill,
+    Lock, Queue, portal, Receiver, Semaphore, Sender, TaskGroup, Trap, amap, checkpoint, gather, green, kill,
     move_on_after, race, run, scoped, shielded, sleep, spawn, spawn_after, spawn_n, trampoline,
     with_timeout,
 )
@@ -273,6 +274,9 @@ WRONG: List[Wrong] = [
     Wrong("GL108", "yield from queue.put(sock.recv(1))"),
     # Entered.
     Wrong("GL109", "with lock.hold():\n    pass"),
+    Wrong("GL108", "print(gt.wait())"),
+    Wrong("GL108", "print('x', number(1), sep='')"),
+    Wrong("GL108", "logging.info('%s', number(1))"),
     Wrong("GL109", "with opened(sock) as made:\n    pass"),
     Wrong("GL109", "with lock:\n    pass"),
     Wrong("GL109", "with move_on_after(1), condition:\n    pass"),
@@ -290,6 +294,10 @@ WRONG: List[Wrong] = [
     Wrong("GL202", "spawn(lambda: 1)"),
     Wrong("GL202", "spawn(time.sleep, 1)"),
     Wrong("GL202", "run(plain)", alone=True),
+    Wrong("GL206", "gt.link(number)"),
+    Wrong("GL206", "gt.link(lambda one: one.wait())"),
+    Wrong("GL206", "def on_end(one):\n    value = one.wait()\n    return value\ngt.link(on_end)"),
+    Wrong("GL206", "with portal() as door:\n    door.call_soon(number)"),
     # Declared.
     Wrong("GL203", "def f() -> Green[int]:\n    return 1", alone=True),
     Wrong("GL203", "@green\ndef f() -> Green:\n    print(1)", alone=True),

@@ -1,0 +1,93 @@
+"""What to write instead of the names of eventlet that genlet does not have."""
+
+from __future__ import annotations
+
+import sys
+from types import CodeType
+from typing import Dict, Optional
+
+THREAD = "call it with 'yield from tpool.execute(fn, ...)'"
+LATER = "it is not in this version"
+
+# By the name's place under genlet.
+INSTEAD: Dict[str, str] = {
+    "monkey_patch": (
+        "nothing is patched: import from genlet.green what was patched, and write 'yield from' where"
+        " it waits"
+    ),
+    "import_patched": "nothing is patched: import from genlet.green what was patched",
+    "TimeoutError": "use genlet.Timeout, which is eventlet's, or Python's own TimeoutError",
+    "greenlet": "there are no greenlets: genlet.spawn(fn, ...) starts a generator function",
+    "api": "use the names of genlet itself",
+    "coros": "use genlet.Event, genlet.Semaphore and genlet.Queue",
+    "proc": "use genlet.spawn, and link or wait of its result",
+    "util": "use genlet.tpool and genlet.green",
+    "saranwrap": "use genlet.green.subprocess",
+    "processes": "use genlet.green.subprocess",
+    "pool": "use genlet.GreenPool, or genlet.Pool for objects that are lent out",
+    "support": "nothing of eventlet.support is needed",
+    "wsgi": LATER,
+    "websocket": LATER,
+    "backdoor": LATER,
+    "db_pool": f"{LATER}: genlet.Pool(create=...) lends out connections; for a driver that blocks, {THREAD}",
+    "asyncio": LATER,
+    "zipkin": LATER,
+    "debug": f"{LATER}: GENLET_DEBUG=1 and genlet.Runner(debug=True) report mistakes",
+    "hubs.timer": "use genlet.spawn_after, or the hub's schedule_call_global",
+    "hubs.hub": "use genlet.Runner(hub=...)",
+    "hubs.poll": "use genlet.use_hub('poll')",
+    "hubs.epolls": "use genlet.use_hub('epoll')",
+    "hubs.selects": "use genlet.use_hub('select')",
+    "hubs.kqueue": "use genlet.use_hub('kqueue')",
+    "hubs.asyncio": LATER,
+    "hubs.pyevent": "use genlet.use_hub('epoll')",
+    "hubs.twistedr": LATER,
+    "hubs.IOClosed": "use genlet.ClosedResource",
+    "hubs.mark_as_reopened": "use genlet.hubs.notify_opened(fd)",
+    "green.all": "import each module by its name",
+    "green.thread": "use genlet.green.threading or genlet.spawn",
+    "green.Queue": "use genlet.green.queue or genlet.Queue",
+    "green.builtin": f"a file on a disk is opened by open(); if the disk is slow, {THREAD}",
+    "green.file": f"a file on a disk is opened by open(); if the disk is slow, {THREAD}",
+    "green.http": f"{LATER}: for a client that blocks, {THREAD}",
+    "green.httplib": f"{LATER}: for a client that blocks, {THREAD}",
+    "green.urllib": f"{LATER}: for a client that blocks, {THREAD}",
+    "green.urllib2": f"{LATER}: for a client that blocks, {THREAD}",
+    "green.ftplib": f"{LATER}: for a client that blocks, {THREAD}",
+    "green.BaseHTTPServer": f"{LATER}: genlet.net.serve has servers of streams",
+    "green.SimpleHTTPServer": f"{LATER}: genlet.net.serve has servers of streams",
+    "green.CGIHTTPServer": f"{LATER}: genlet.net.serve has servers of streams",
+    "green.SocketServer": "use genlet.net.serve, or genlet.serve",
+    "green.socketserver": "use genlet.net.serve, or genlet.serve",
+    "green.asyncore": "use genlet.net",
+    "green.asynchat": "use genlet.net",
+    "green.OpenSSL": "use genlet.green.ssl",
+    "green.MySQLdb": f"its module blocks: tpool.Proxy(connection), or {THREAD}",
+    "green.psycopg2": f"its module blocks: tpool.Proxy(connection), or {THREAD}",
+    "green.zmq": f"{LATER}: genlet.trampoline waits for the descriptor of a zmq socket",
+    "green.profile": "use cProfile: a greenthread is a generator, which it sees",
+    "green.multiprocessing": f"{LATER}: for calls that block, {THREAD}",
+    "green.asyncio": "asyncio has a loop of its own: genlet.drive runs coroutines that await genlet",
+}
+
+
+def missing(module: str, name: str, caller: Optional[CodeType] = None) -> Exception:
+    """Return the error for *name*, which *module* does not have.
+
+    Args:
+        module: genlet or a module of it.
+        caller: The code that asks.  An import gets an ImportError: ``from genlet import wsgi`` drops
+            the text of an AttributeError.
+    """
+    advice = INSTEAD.get(f"{module}.{name}".partition(".")[2])
+    text = f"module {module!r} has no attribute {name!r}"
+    if advice is None:
+        return AttributeError(text)
+    if caller is not None and caller.co_name == "_handle_fromlist":
+        return ImportError(f"{text}: {advice}", name=f"{module}.{name}")
+    return AttributeError(f"{text}: {advice}")
+
+
+def asked_by(depth: int) -> CodeType:
+    """Return the code that is *depth* calls up from the caller."""
+    return sys._getframe(depth + 1).f_code

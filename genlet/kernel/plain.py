@@ -1,0 +1,93 @@
+"""Plain functions that the kernel calls: links, calls from threads.  Green ones are refused."""
+
+from __future__ import annotations
+
+from types import CoroutineType, FunctionType, GeneratorType
+from typing import TYPE_CHECKING, Any, Callable, Dict, Tuple
+
+from .seconds import inf
+
+if TYPE_CHECKING:
+    from .state import Kernel
+
+# The flags of the code of a generator function, a coroutine function, an iterable coroutine and an
+# asynchronous generator function: calling one of these runs nothing of it.
+INERT = 0x20 | 0x80 | 0x100 | 0x200
+
+
+def check_plain(verb: str, fn: object) -> None:
+    """Refuse a function of which nothing would run if it were called.
+
+    Args:
+        verb: The name of the call, for the message.
+
+    Raises:
+        TypeError: *fn* is green, another generator function, or an ``async def``.
+    """
+    if fn.__class__ is not FunctionType:
+        while hasattr(fn, "func") and hasattr(fn, "keywords"):  # a functools.partial
+            fn = getattr(fn, "func")  # noqa: B009  object has no such attribute
+        fn = getattr(fn, "__func__", fn)  # of a bound method
+    code = getattr(fn, "__code__", None)
+    if code is not None and code.co_flags & INERT:
+        raise wants_plain(verb, fn)
+
+
+def check_result(fn: object, made: object) -> None:
+    """Refuse the result of a call of *fn* if it shows that nothing of the function has run.
+
+    Raises:
+        TypeError: *made* is a generator or a coroutine.
+    """
+    if isinstance(made, (GeneratorType, CoroutineType)):
+        made.close()  # else a coroutine complains that it was never awaited
+        name = getattr(fn, "__qualname__", None) or repr(fn)
+        raise TypeError(
+            f"{name} is called as a plain function and returned {made!r}, of which nothing runs: a"
+            " function that is to wait is started by 'spawn(fn, ...)' inside it; the result of a"
+            " greenthread that has ended is 'gt.result()'"
+        ) from None
+
+
+def wants_plain(verb: str, fn: object) -> TypeError:
+    """Return the error for *fn*, which would have to be driven."""
+    name = getattr(fn, "__qualname__", None) or repr(fn)
+    return TypeError(
+        f"{verb} wants a plain function, which cannot wait; {name} is green or async, so a call of it"
+        f" would run nothing: start it inside a plain one, as in"
+        f" {verb}(lambda *args: spawn({name.rpartition('.')[2]}, *args))"
+    )
+
+
+class TimedCall:
+    """A plain function that the kernel calls once a time has passed."""
+
+    __slots__ = ("_args", "_fn", "_kernel", "_kwargs", "timer")
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        seconds: float,
+        fn: Callable[..., object],
+        args: Tuple[Any, ...],
+        kwargs: Dict[str, Any],
+    ) -> None:
+        check_plain("schedule_call_global", fn)
+        self._kernel: Kernel = kernel
+        self._fn: Callable[..., object] = fn
+        self._args: Tuple[Any, ...] = args
+        self._kwargs: Dict[str, Any] = kwargs
+        self.timer: int = 0
+        if seconds != inf:
+            kernel.timers.add(kernel.clock() + seconds, self)
+
+    def cancel(self) -> None:
+        """Take the call back; without effect once it was made."""
+        self._kernel.timers.cancel(self)
+
+    def expire(self) -> None:
+        fn = self._fn
+        try:
+            check_result(fn, fn(*self._args, **self._kwargs))
+        except BaseException as exc:
+            self._kernel.report_call(fn, exc)
