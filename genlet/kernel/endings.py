@@ -111,7 +111,7 @@ def settle(gt: Greenlet) -> None:
                 try:
                     call, args, kwargs = links.popleft()
                     fn = call
-                    made = call(gt, *args, **kwargs)
+                    made = context_of(gt).copy().run(call, gt, *args, **kwargs)
                     if made is not None:
                         check_result(fn, made)
                 except BaseException as exc:
@@ -121,6 +121,15 @@ def settle(gt: Greenlet) -> None:
     if gt.waiters is not None:
         gt.waiters.wake_all(None)
         gt.waiters = None
+
+
+def context_of(gt: Greenlet) -> Context:
+    """Return its own contextvars Context, copied when it was spawned."""
+    steps: Any = gt.steps
+    while hasattr(steps, "around"):
+        steps = steps.around
+    context: Context = steps
+    return context
 
 
 def observed(gt: Greenlet) -> bool:

@@ -20,7 +20,7 @@ from ..abc import Green, green
 from . import report
 from .cancelled import Cancelled, ExceptionLike, GreenletExit, bare, check_exception
 from .delivery import interrupt, interrupt_parked, pend, poke
-from .endings import observed
+from .endings import context_of, observed
 from .holding import Unstarted
 from .plain import check_plain, check_result
 from .scope import condemn, poke_owned
@@ -191,7 +191,8 @@ class GreenThread(Greenlet, Generic[T]):
     ) -> None:
         """Have ``fn(self, *args, **kwargs)`` called when it ends, before any waiter runs.
 
-        Links are plain functions, called in the order they were made, and at once if it has ended.
+        Links are plain functions, called in the order they were made, and at once if it has ended;
+        each runs in a copy of its contextvars.
         One that raises is reported, and the others are still called.  A link has the outcome from
         ``gt.result()``: it cannot wait.
 
@@ -203,7 +204,7 @@ class GreenThread(Greenlet, Generic[T]):
         """
         check_plain("link", fn)
         if self.gen is None:
-            check_result(fn, fn(self, *args, **kwargs))
+            check_result(fn, self.context.copy().run(fn, self, *args, **kwargs))
             return
         if self.links is None:
             self.links: Optional[Deque[Link]] = deque()
@@ -232,11 +233,7 @@ class GreenThread(Greenlet, Generic[T]):
     @property
     def context(self) -> Context:
         """Its own contextvars Context, copied when it was spawned."""
-        steps: Any = self.steps
-        while hasattr(steps, "around"):
-            steps = steps.around
-        context: Context = steps
-        return context
+        return context_of(self)
 
     @property
     def waiting_on(self) -> Optional[str]:
