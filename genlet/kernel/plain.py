@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import CoroutineType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any, Callable, Dict, Tuple
 
-from .seconds import inf
+from .._objects import text_of
+from .seconds import check_seconds, inf
 
 if TYPE_CHECKING:
     from .state import Kernel
@@ -41,7 +42,7 @@ def check_result(fn: object, made: object) -> None:
     """
     if isinstance(made, (GeneratorType, CoroutineType)):
         made.close()  # else a coroutine complains that it was never awaited
-        name = getattr(fn, "__qualname__", None) or repr(fn)
+        name = getattr(fn, "__qualname__", None) or text_of(fn)
         raise TypeError(
             f"{name} is called as a plain function and returned {made!r}, of which nothing runs: a"
             " function that is to wait is started by 'spawn(fn, ...)' inside it; the result of a"
@@ -51,7 +52,7 @@ def check_result(fn: object, made: object) -> None:
 
 def wants_plain(verb: str, fn: object) -> TypeError:
     """Return the error for *fn*, which would have to be driven."""
-    name = getattr(fn, "__qualname__", None) or repr(fn)
+    name = getattr(fn, "__qualname__", None) or text_of(fn)
     return TypeError(
         f"{verb} wants a plain function, which cannot wait; {name} is green or async, so a call of it"
         f" would run nothing: start it inside a plain one, as in"
@@ -73,6 +74,7 @@ class TimedCall:
         kwargs: Dict[str, Any],
     ) -> None:
         check_plain("schedule_call_global", fn)
+        seconds = check_seconds(seconds, "the time")
         self._kernel: Kernel = kernel
         self._fn: Callable[..., object] = fn
         self._args: Tuple[Any, ...] = args
