@@ -21,7 +21,7 @@ from typing import Dict, List, Optional, Set
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "typing"
 ACCEPT = [str(path) for path in sorted(HERE.glob("accept_*.py"))]
-EXAMPLES = [str(path) for path in sorted((ROOT / "docs" / "examples").glob("*.py"))]
+EXAMPLES = [str(path) for path in sorted((ROOT / "docs" / "examples").rglob("*.py"))]
 
 MYPY_TARGETS = ["3.10", "3.11", "3.12", "3.13", "3.14", "3.15"]
 PLATFORMS = ["darwin", "win32"]

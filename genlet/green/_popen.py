@@ -178,8 +178,13 @@ class Popen(Generic[AnyStr]):
         theirs: List[int] = []
         try:
             for name in PIPES:
-                if given.get(name) == PIPE:
+                file = given.get(name)
+                if file == PIPE:
                     setattr(self, name, self._pipe(name, given, theirs))
+                elif isinstance(file, io.IOBase):
+                    # The flag belongs to the open file, which the process shares: a program that
+                    # finds its input non-blocking takes "nothing yet" for the end.
+                    os.set_blocking(file.fileno(), True)
             self._process: real.Popen[Any] = real.Popen(**given)
         except BaseException:
             for file in self._files():

@@ -836,3 +836,20 @@ def test_a_thousand_at_once_give_their_output_and_leave_no_zombie() -> None:
         os.close(reading)
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert not children()
+
+
+def test_process_reads_the_green_output_of_another_to_its_end() -> None:
+    """``Popen(stdin=other.stdout)``: the pipe is blocking there, however late the data comes."""
+    slow = "import time; time.sleep(0.3); print('late')"
+    copy = "import sys; sys.stdout.write(sys.stdin.read())"
+
+    def main() -> Green[None]:
+        with Popen([sys.executable, "-c", slow], stdout=PIPE) as source:
+            assert source.stdout is not None
+            with Popen([sys.executable, "-c", copy], stdin=source.stdout, stdout=PIPE) as sink:
+                source.stdout.close()
+                out, _ = yield from sink.communicate()
+                assert out == b"late\n"
+                assert (yield from source.wait()) == 0
+
+    genlet.run(main)
