@@ -212,7 +212,7 @@ def test_threads_have_copies_and_bring_their_own_context_along() -> None:
     def main() -> Green[None]:
         yield from tpool.execute(note("execute"))
         proxy: Any = tpool.Proxy([note("proxy")])
-        plain = yield from proxy.pop()
+        plain: Any = yield from proxy.pop()
         yield from tpool.execute(plain)
         yield from tpool.execute(from_a_worker)
         done: Event[None] = Event()
@@ -272,7 +272,10 @@ def test_signal_handler_runs_in_the_context_it_interrupts() -> None:
                 break
             yield from sleep(0)
 
-    before = signal.signal(signal.SIGUSR1, lambda *_: found.append(var.get()))
+    def handler(_signal: int, _frame: object) -> None:
+        found.append(var.get())
+
+    before = signal.signal(signal.SIGUSR1, handler)
     try:
         copies(main)
     finally:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Generator, List, Tuple
 
 import pytest
 
@@ -83,7 +83,7 @@ def printed(name: str, *args: str) -> List[str]:
 
 
 @contextmanager
-def serving(name: str) -> Iterator[Tuple[subprocess.Popen[str], int]]:
+def serving(name: str) -> Generator[Tuple[subprocess.Popen[str], int], None, None]:
     """Run the program as a server; gives the process and its port, and sees it end well."""
     process = start(name, "0")
     assert process.stdout is not None

@@ -466,11 +466,11 @@ def test_amap_whose_iterable_raises_cancels_what_runs_and_raises_it_bare(
 
 
 def test_amap_of_a_plain_function_says_what_is_wrong() -> None:
-    """The error is that of `spawn`, and names the function."""
+    """The error is that of `spawn`, and names amap and the function."""
 
     def main() -> Green[None]:
         wrong: Any = len
-        with raising(TypeError, match="spawn wants a green function; len is a plain one"):
+        with raising(TypeError, match="amap wants a green function; len is a plain one"):
             yield from amap(wrong, ["abc"])
         assert_alone()
 
