@@ -10,7 +10,7 @@
 #
 # Then, each with one law:
 #
-#   waits        what primitives are built on: Wait, Waiters
+#   waits        what primitives are built on: Wait, Waiters; nobody: whose a trap is at first
 #   fdwait       trampoline: waits for a descriptor by its number
 #   foreign      descriptors that genlet does not own; descriptor: those that it owns
 #   pollers/     ints in, ints out: epoll, kqueue, poll, select
@@ -22,10 +22,9 @@
 #   spawn        how a function becomes a greenthread
 #   greenthread  what users call on one
 #   holding      the kernel's own suspensions: before the first step, until children are gone
-#   throwing     an exception thrown into a generator; the exception to the rule
+#   throwing     an exception thrown into a generator; plain: the plain functions it calls
 #   endings      the end of a greenthread, and of a run
 #   fork         the inert copy in a forked child
-#   plain        the plain functions that the kernel calls
 #   wakeup       how threads and signals reach the loop; portals: what threads use
 #   signals      Ctrl-C, and how a signal interrupts the poller
 #   current      the kernel and the greenthread that run in this thread
@@ -45,6 +44,7 @@ from .fdwait import check_open, closings_of, trampoline, wait_fd
 from .greenthread import AnyGreenThread, GreenThread, waiting
 from .group import Group
 from .guest import Guest
+from .nobody import NOBODY
 from .nullinstrument import NullInstrument
 from .plain import TimedCall, check_plain, check_result
 from .pollers import available as available_hubs
@@ -61,7 +61,7 @@ from .scope import (
     shielded,
 )
 from .seconds import check_grace, check_seconds, check_timeout
-from .state import NOBODY, Greenlet, Suspension
+from .state import Greenlet, Suspension
 from .timeout import Timeout
 from .traps import checkpoint, fault, sleep
 from .waits import Wait, Waiters

@@ -17,8 +17,9 @@ from .current import here, running
 from .fdwait import READABLE, WRITABLE, FdWait, closed, closings_of, side_name
 from .foreign import Foreign, Watched, busy
 from .hub import Hub
+from .nobody import NOBODY
 from .seconds import check_timeout, inf
-from .state import NOBODY, DescriptorTable, Suspension
+from .state import DescriptorTable, Suspension
 from .traps import fault, sleep
 
 if TYPE_CHECKING:

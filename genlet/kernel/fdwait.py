@@ -9,8 +9,9 @@ from ..abc import Green, HasFileno, green
 from ..errors import ClosedResource
 from .cancelled import ExceptionLike, check_exception, fresh
 from .current import here
+from .nobody import NOBODY
 from .seconds import check_timeout, inf
-from .state import NOBODY, DescriptorTable, Greenlet, Suspension
+from .state import DescriptorTable, Greenlet, Suspension
 from .timeout import Timeout
 from .traps import fault
 

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Tuple
 
 from .._objects import text_of
 from .seconds import check_seconds, inf
+from .state import Kernel
 
 if TYPE_CHECKING:
-    from .state import Kernel
+    from typing_extensions import ParamSpec
+
+    P = ParamSpec("P")
 
 # The flags of the code of a generator function, a coroutine function, an iterable coroutine and an
 # asynchronous generator function: calling one of these runs nothing of it.
@@ -60,6 +63,24 @@ def wants_plain(verb: str, fn: object) -> TypeError:
     )
 
 
+class CallsLater(Kernel):
+    """A kernel that makes calls of plain functions after a time."""
+
+    def report_call(self, fn: object, error: BaseException) -> None:
+        """Report an error of *fn*, a plain function that is not called by green code."""
+        raise NotImplementedError
+
+    def schedule_call_global(
+        self, seconds: float, fn: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
+    ) -> TimedCall:
+        """Have ``fn(*args, **kwargs)``, a plain function, called in *seconds*; see `TimedCall`.
+
+        Source:
+            eventlet's method of the hub.
+        """
+        return TimedCall(self, seconds, fn, args, kwargs)
+
+
 class TimedCall:
     """A plain function that the kernel calls once a time has passed."""
 
@@ -67,7 +88,7 @@ class TimedCall:
 
     def __init__(
         self,
-        kernel: Kernel,
+        kernel: CallsLater,
         seconds: float,
         fn: Callable[..., object],
         args: Tuple[Any, ...],
@@ -75,7 +96,7 @@ class TimedCall:
     ) -> None:
         check_plain("schedule_call_global", fn)
         seconds = check_seconds(seconds, "the time")
-        self._kernel: Kernel = kernel
+        self._kernel: CallsLater = kernel
         self._fn: Callable[..., object] = fn
         self._args: Tuple[Any, ...] = args
         self._kwargs: Dict[str, Any] = kwargs

@@ -48,9 +48,10 @@ from .delivery import SEND, arming_failed, attend, interrupt, poke
 from .endings import STEPPERS, Closing, end
 from .group import Group
 from .hub import Hub
-from .plain import TimedCall
+from .nobody import NOBODY
+from .plain import CallsLater
 from .signals import Signals
-from .state import NOBODY, Interrupt, Kernel
+from .state import Interrupt
 from .timers import Timers
 from .traps import Pause
 from .wakeup import Wakeup
@@ -59,14 +60,10 @@ if TYPE_CHECKING:
     from contextvars import Context
     from types import GeneratorType
 
-    from typing_extensions import ParamSpec
-
     from ..abc import Clock, Companion, Excepthook, Green, Instrument, Poller, ReadyQueue, Trap
     from ..abc import ThreadJob as Job
     from .greenthread import AnyGreenThread, GreenThread
     from .state import DescriptorTable, Greenlet, Members, Observers, RunEnd, Suspension
-
-    P = ParamSpec("P")
 
 T = TypeVar("T")
 
@@ -78,7 +75,7 @@ BLIND = 0.05
 Events = Sequence[Tuple[int, int]]
 
 
-class Scheduler(Kernel):
+class Scheduler(CallsLater):
     """One run's kernel: the ready queue, the timers, the descriptors and the greenthreads."""
 
     # What most runs never change is the class's: each attribute set costs every run.
@@ -188,16 +185,6 @@ class Scheduler(Kernel):
 
     def report_call(self, fn: object, error: BaseException) -> None:
         endings.report_call(self, fn, error)
-
-    def schedule_call_global(
-        self, seconds: float, fn: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
-    ) -> TimedCall:
-        """Have ``fn(*args, **kwargs)``, a plain function, called in *seconds*; see `TimedCall`.
-
-        Source:
-            eventlet's method of the hub.
-        """
-        return TimedCall(self, seconds, fn, args, kwargs)
 
     def tell_hook(self, gt: Greenlet, error: BaseException) -> None:
         delivery.tell_hook(gt, error)

@@ -32,16 +32,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..abc import Green, green
 from ..errors import SharedGenerator
+from .nobody import NOBODY, driven_by_hand
 from .seconds import check_seconds, inf
-from .state import NOBODY, Greenlet, Suspension, driven_by_hand
+from .state import Greenlet, Suspension
 from .throwing import throw_in
-
-if TYPE_CHECKING:
-    pass
 
 
 def fault(trap: Suspension) -> BaseException:
@@ -50,8 +46,7 @@ def fault(trap: Suspension) -> BaseException:
     running = gt.scheduler.current
     if running is not gt:
         throw_in(
-            gt,
-            SharedGenerator(f"{running!r} drove the generator that {gt!r} is suspended in"),
+            gt, SharedGenerator(f"{running!r} drove the generator that {gt!r} is suspended in")
         )
         trap.gt = NOBODY
         return SharedGenerator(

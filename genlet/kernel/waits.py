@@ -9,8 +9,9 @@ from ..abc import Green, green
 from ..errors import WrongThread
 from .cancelled import ExceptionLike, fresh
 from .current import here
+from .nobody import NOBODY
 from .seconds import check_timeout, inf
-from .state import NOBODY, Greenlet, Kernel, Suspension
+from .state import Greenlet, Kernel, Suspension
 from .traps import fault
 
 T = TypeVar("T")
