@@ -6,12 +6,12 @@ from genlet import Cancelled, Event, Green, TaskGroup, run, shielded, sleep
 
 
 def session(name: str, started: Event[None]) -> Green[None]:
-    """Work until cancelled, then say goodbye, for half a second at most."""
+    """Work until cancelled, then say goodbye, for five seconds at most."""
     started.send()
     try:
         yield from sleep(1000)
     except Cancelled as exc:
-        with shielded(0.5):  # waits in here are allowed, that long
+        with shielded(5.0):  # waits in here are allowed, that long
             yield from sleep(0.01)
             print(f"{name}: goodbye, {exc.reason}")
         raise  # a cancellation goes on, always

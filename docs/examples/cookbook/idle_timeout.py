@@ -5,7 +5,7 @@ from __future__ import annotations
 from genlet import Green, TaskGroup, move_on_after, run
 from genlet.net import Stream, connect, listen, serve
 
-IDLE = 0.1  # seconds; a minute is usual
+IDLE = 0.5  # seconds; a minute is usual
 
 
 def handle(stream: Stream) -> Green[None]:

@@ -56,7 +56,7 @@ def work(seconds: float) -> Green[None]:
 def main() -> Green[None]:
     """Run two that log at the same time."""
     with TaskGroup() as group:
-        for name, seconds in (("slow", 0.02), ("fast", 0.0)):
+        for name, seconds in (("slow", 0.5), ("fast", 0.0)):
             group.spawn(work, seconds).name = name
         yield from group.join()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from threading import Event as Flag
 from typing import Callable, Dict
 
 from genlet import END, Green, Queue, TaskGroup, move_on_after, run, sleep
@@ -12,13 +12,14 @@ Plugin = Callable[[str], str]
 
 # A plugin that hangs keeps its thread.  In a pool of its own it cannot take the threads that name
 # look-ups and other calls need.
+over = Flag()  # ends the slow plugin
 threads = ThreadPool(4, "plugin")
-LIMIT = 0.1  # seconds
+LIMIT = 1.0  # seconds
 
 
 def slow(text: str) -> str:
     """Take too long."""
-    time.sleep(0.5)
+    over.wait(60)
     return text
 
 
@@ -65,4 +66,5 @@ def main() -> Green[None]:
 
 if __name__ == "__main__":
     run(main)
+    over.set()
     threads.killall()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from genlet import END, Green, TaskGroup, get_hub, move_on_after, run, sleep
 from genlet.net import Stream, connect, listen, serve
 
-PATIENCE = 0.3  # seconds without progress
+PATIENCE = 1.0  # seconds without progress
 LONGEST = 60.0  # seconds for all of it
 
 
