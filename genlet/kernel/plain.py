@@ -66,10 +66,6 @@ def wants_plain(verb: str, fn: object) -> TypeError:
 class CallsLater(Kernel):
     """A kernel that makes calls of plain functions after a time."""
 
-    def report_call(self, fn: object, error: BaseException) -> None:
-        """Report an error of *fn*, a plain function that is not called by green code."""
-        raise NotImplementedError
-
     def schedule_call_global(
         self, seconds: float, fn: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
     ) -> TimedCall:
