@@ -302,7 +302,7 @@ def create_server(
         except OSError as exc:
             message = f"{exc.strerror} (while attempting to bind on address {address!r})"
             raise OSError(exc.errno, message) from None
-        sock.listen(backlog)
+        sock.listen() if backlog is None else sock.listen(backlog)
     except BaseException:
         sock.close()
         raise
