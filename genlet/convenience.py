@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .abc import Green, green
 from .green import socket as green_socket
-from .green.socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
+from .green.socket import AF_INET, AF_INET6, SOCK_STREAM, SOL_SOCKET, socket
 from .greenpool import GreenPool
 from .kernel import AnyGreenThread, CancelScope, get_scheduler
 from .net.accepting import Acceptor, accept_living
@@ -98,7 +98,7 @@ def listen(
     sock = socket(family, SOCK_STREAM)
     try:
         if reuse_addr and sys.platform != "win32":
-            sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+            sock.setsockopt(SOL_SOCKET, green_socket.SO_REUSEADDR, 1)
         if _shares_port(addr, family, reuse_port):
             _share_port(sock)
         sock.bind(addr)

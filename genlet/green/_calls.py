@@ -24,6 +24,7 @@ from ..kernel import NOBODY, Direction
 from . import dns
 from ._addresses import Address
 from ._endpoint import Endpoint
+from ._octets import size_of
 from ._waiting import BURST, FIRST_PAUSE, back_off, deadline_of, wait_for
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ class Calls(Endpoint):
         deadline = None
         address: Address = args[-1]
         if dns.needs_lookup(address):
+            size_of(data)  # refuses what is no data, before the look-up
             deadline = deadline_of(self._timeout)
             address = yield from dns.numeric_address(address, self._sock.family, deadline)
             args = (*args[:-1], address)

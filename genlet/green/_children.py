@@ -44,7 +44,7 @@ __all__ = ["until_ended", "wait_child", "wait_child_usage", "wait_id"]
 open_pidfd: Optional[Callable[[int], int]] = getattr(os, "pidfd_open", None)
 can_look: bool = hasattr(os, "waitid")
 # Called where `can_look`.
-look_at: Callable[..., object] = getattr(os, "waitid", os.waitpid)
+look_at: Callable[..., object] = vars(os).get("waitid", len)
 
 
 @green

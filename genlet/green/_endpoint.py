@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Endpoint", "real_socket"]
 
+BACKLOG: int = min(getattr(real, "SOMAXCONN", 128), 128)  # the standard library's
+
 MAX_TIMEOUT = (2**63 - 1) / 1e9  # seconds; the most that the standard library's clock can hold
 
 
@@ -262,13 +264,10 @@ class Endpoint:
         """Source: ``socket.bind``.  A host given by name is looked up in place, which blocks."""
         self._sock.bind(address)
 
-    def listen(self, backlog: Optional[int] = None) -> None:
+    def listen(self, backlog: int = BACKLOG) -> None:
         """Source: ``socket.listen``."""
+        self._sock.listen(backlog)
         self._reader.hint = False
-        if backlog is None:
-            self._sock.listen()
-        else:
-            self._sock.listen(backlog)
 
     def getpeername(self) -> Address:
         """Source: ``socket.getpeername``."""
@@ -281,16 +280,12 @@ class Endpoint:
         return name
 
     @overload
-    def getsockopt(self, level: int, optname: int) -> int: ...
+    def getsockopt(self, level: int, optname: int, /) -> int: ...
     @overload
-    def getsockopt(self, level: int, optname: int, buflen: int) -> bytes: ...
-    def getsockopt(
-        self, level: int, optname: int, buflen: Optional[int] = None
-    ) -> Union[int, bytes]:
+    def getsockopt(self, level: int, optname: int, buflen: int, /) -> bytes: ...
+    def getsockopt(self, level: int, optname: int, /, *buflen: int) -> Union[int, bytes]:
         """Source: ``socket.getsockopt``."""
-        if buflen is None:
-            return self._sock.getsockopt(level, optname)
-        return self._sock.getsockopt(level, optname, buflen)
+        return self._sock.getsockopt(level, optname, *buflen)
 
     def setsockopt(self, level: int, optname: int, *value: Any) -> None:
         """Source: ``socket.setsockopt``."""

@@ -36,6 +36,9 @@ def mirror(namespace: Dict[str, Any], real: ModuleType) -> Callable[[str], Any]:
         if not TYPE_CHECKING:
             __getattr__ = mirror(globals(), real)
 
+    Whatever has a name in ``__green__`` and is lacking in *real* on this platform is taken out of the
+    module, unless ``__own__`` says that the standard library has it nowhere.
+
     Args:
         namespace: The module's ``globals()``, with ``__omitted__`` if it leaves anything out.
         real: The module of the standard library.
@@ -44,6 +47,14 @@ def mirror(namespace: Dict[str, Any], real: ModuleType) -> Callable[[str], Any]:
         The module's ``__getattr__``: it tells who asks for what is left out why it is.
     """
     omitted: Mapping[str, str] = namespace.get("__omitted__", {})
+    waiting = namespace.get("__green__", ())
+    own = namespace.get("__own__", ())
+    heads = {name.partition(".")[0] for name in waiting}
+    lacking = {head for head in heads if head not in own and not hasattr(real, head)}
+    if lacking:
+        namespace["__green__"] = tuple(n for n in waiting if n.partition(".")[0] not in lacking)
+        for head in lacking:
+            namespace.pop(head, None)
     for name in public_names(real):
         if name not in namespace and name not in omitted:
             namespace[name] = getattr(real, name)

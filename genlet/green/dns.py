@@ -23,6 +23,7 @@ from typing import (
     Tuple,
     TypeVar,
     Union,
+    cast,
 )
 
 from ..abc import Green, green
@@ -247,6 +248,8 @@ def gethostbyname(host: Union[str, bytes, bytearray]) -> Green[str]:
     Source:
         ``socket.gethostbyname``.
     """
+    if not is_name(host):
+        return real.gethostbyname(cast(str, host))  # which refuses it, whatever it is
     host = _text(host)
     if is_numeric(host):
         return real.gethostbyname(host)
@@ -260,6 +263,8 @@ def gethostbyname_ex(host: Union[str, bytes, bytearray]) -> Green[HostEntry]:
     Source:
         ``socket.gethostbyname_ex``.
     """
+    if not is_name(host):
+        return real.gethostbyname_ex(cast(str, host))  # as above
     host = _text(host)
     if is_numeric(host):
         return real.gethostbyname_ex(host)
@@ -336,6 +341,31 @@ def needs_lookup(address: Any) -> bool:
     )
 
 
+def is_name(host: object) -> bool:
+    """Whether *host* may be looked up; what may not is refused by the standard library at once."""
+    if isinstance(host, str):
+        return "\0" not in host
+    return isinstance(host, (bytes, bytearray)) and b"\0" not in host
+
+
+def checked_name(host: Union[str, bytes, bytearray]) -> Union[str, bytes, bytearray]:
+    """Return *host* as it is looked up, refusing what sockets of the standard library refuse.
+
+    Raises:
+        TypeError: It has a NUL, or is no international name.
+    """
+    if not is_name(host):
+        raise TypeError("host name must not contain null character")
+    if isinstance(host, str):
+        try:
+            host.encode("idna")
+        except UnicodeError:
+            if not host.isascii():
+                raise TypeError("encoding of hostname failed") from None
+            return host.encode("ascii")  # a label is too long: the look-up finds nothing
+    return host
+
+
 @green
 def numeric_address(
     address: Tuple[Any, ...], family: int, deadline: Optional[float]
@@ -349,12 +379,14 @@ def numeric_address(
     Raises:
         socket.timeout: The deadline has passed.
         socket.gaierror: The name was not found.
+        TypeError: No name can be so.
     """
     if family not in (real.AF_INET, real.AF_INET6):
         return address
+    name = checked_name(address[0])
     host = None
     with move_on_after(inf if deadline is None else deadline - get_scheduler().clock()):
-        host = yield from first_address(address[0], family)
+        host = yield from first_address(name, family)
     if host is None:
         raise timed_out()
     return (host, *address[1:])

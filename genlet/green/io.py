@@ -183,6 +183,8 @@ __green__: Tuple[str, ...] = (
     *(f"TextIOWrapper.{m}" for m in ("finish", "read", *_READS, *_WRITES)),
 )
 
+__own__: Tuple[str, ...] = ("SocketIO",)  # the standard library has it in socket
+
 _AHEAD = "bytes read ahead or not written yet would be lost: use the raw file from the start"
 _READ_ONLY = "a reader writes nothing: a BufferedWriter or BufferedRWPair does"
 _WRITE_ONLY = "a writer reads nothing: a BufferedReader or BufferedRWPair does"

@@ -13,29 +13,6 @@ from __future__ import annotations
 
 import os as real
 import sys
-from os import SEEK_CUR as SEEK_CUR
-from os import SEEK_END as SEEK_END
-from os import SEEK_SET as SEEK_SET
-from os import environ as environ
-from os import fspath as fspath
-from os import fstat as fstat
-from os import get_inheritable as get_inheritable
-from os import getcwd as getcwd
-from os import getenv as getenv
-from os import getpid as getpid
-from os import kill as kill
-from os import listdir as listdir
-from os import makedirs as makedirs
-from os import mkdir as mkdir
-from os import open as open  # noqa: A004  that is its name
-from os import path as path
-from os import remove as remove
-from os import rename as rename
-from os import replace as replace
-from os import set_inheritable as set_inheritable
-from os import strerror as strerror
-from os import unlink as unlink
-from os import urandom as urandom
 from typing import (
     TYPE_CHECKING,
     Callable,
@@ -62,20 +39,47 @@ from ._mirror import mirror
 from ._octets import octets
 from .io import BufferedReader, BufferedRWPair, BufferedWriter, TextIOWrapper, open_raw
 
-if sys.platform != "win32":
-    from os import WEXITSTATUS as WEXITSTATUS
-    from os import WIFEXITED as WIFEXITED
-    from os import WIFSIGNALED as WIFSIGNALED
-    from os import WNOHANG as WNOHANG
-    from os import WTERMSIG as WTERMSIG
-    from os import WUNTRACED as WUNTRACED
-    from os import fork as fork
-    from os import get_blocking as get_blocking
-    from os import mkfifo as mkfifo
-    from os import openpty as openpty
-    from os import set_blocking as set_blocking
-    from os import ttyname as ttyname
-    from os import waitstatus_to_exitcode as waitstatus_to_exitcode
+# At run time `mirror` passes through what the platform has of these.
+if TYPE_CHECKING:
+    from os import SEEK_CUR as SEEK_CUR
+    from os import SEEK_END as SEEK_END
+    from os import SEEK_SET as SEEK_SET
+    from os import environ as environ
+    from os import fspath as fspath
+    from os import fstat as fstat
+    from os import get_inheritable as get_inheritable
+    from os import getcwd as getcwd
+    from os import getenv as getenv
+    from os import getpid as getpid
+    from os import kill as kill
+    from os import listdir as listdir
+    from os import makedirs as makedirs
+    from os import mkdir as mkdir
+    from os import open as open  # noqa: A004  that is its name
+    from os import path as path
+    from os import remove as remove
+    from os import rename as rename
+    from os import replace as replace
+    from os import set_inheritable as set_inheritable
+    from os import strerror as strerror
+    from os import unlink as unlink
+    from os import urandom as urandom
+
+    if sys.platform != "win32":
+        from os import WEXITSTATUS as WEXITSTATUS
+        from os import WIFEXITED as WIFEXITED
+        from os import WIFSIGNALED as WIFSIGNALED
+        from os import WNOHANG as WNOHANG
+        from os import WTERMSIG as WTERMSIG
+        from os import WUNTRACED as WUNTRACED
+        from os import fork as fork
+        from os import get_blocking as get_blocking
+        from os import mkfifo as mkfifo
+        from os import openpty as openpty
+        from os import set_blocking as set_blocking
+        from os import ttyname as ttyname
+        from os import waitstatus_to_exitcode as waitstatus_to_exitcode
+
 
 if TYPE_CHECKING:
     if sys.platform != "win32":

@@ -12,7 +12,6 @@ from __future__ import annotations
 import select as real
 import sys
 from math import inf
-from select import error as error
 from select import select as _select
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple, cast
 
@@ -24,23 +23,27 @@ from ..kernel import sleep
 from . import _ready
 from ._mirror import mirror
 
-if sys.platform != "win32":
-    from select import PIPE_BUF as PIPE_BUF
-    from select import POLLERR as POLLERR
-    from select import POLLHUP as POLLHUP
-    from select import POLLIN as POLLIN
-    from select import POLLNVAL as POLLNVAL
-    from select import POLLOUT as POLLOUT
-    from select import POLLPRI as POLLPRI
+# At run time `mirror` passes through what the platform has of these.
+if TYPE_CHECKING:
+    from select import error as error
 
-if sys.platform == "linux":
-    from select import EPOLLERR as EPOLLERR
-    from select import EPOLLET as EPOLLET
-    from select import EPOLLHUP as EPOLLHUP
-    from select import EPOLLIN as EPOLLIN
-    from select import EPOLLONESHOT as EPOLLONESHOT
-    from select import EPOLLOUT as EPOLLOUT
-    from select import EPOLLPRI as EPOLLPRI
+    if sys.platform != "win32":
+        from select import PIPE_BUF as PIPE_BUF
+        from select import POLLERR as POLLERR
+        from select import POLLHUP as POLLHUP
+        from select import POLLIN as POLLIN
+        from select import POLLNVAL as POLLNVAL
+        from select import POLLOUT as POLLOUT
+        from select import POLLPRI as POLLPRI
+    if sys.platform == "linux":
+        from select import EPOLLERR as EPOLLERR
+        from select import EPOLLET as EPOLLET
+        from select import EPOLLHUP as EPOLLHUP
+        from select import EPOLLIN as EPOLLIN
+        from select import EPOLLONESHOT as EPOLLONESHOT
+        from select import EPOLLOUT as EPOLLOUT
+        from select import EPOLLPRI as EPOLLPRI
+
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -28,22 +28,7 @@ import os
 import signal as real
 import sys
 import threading
-from signal import SIG_DFL as SIG_DFL
-from signal import SIG_IGN as SIG_IGN
-from signal import SIGABRT as SIGABRT
-from signal import SIGFPE as SIGFPE
-from signal import SIGILL as SIGILL
-from signal import SIGINT as SIGINT
-from signal import SIGSEGV as SIGSEGV
-from signal import SIGTERM as SIGTERM
-from signal import Handlers as Handlers
 from signal import Signals as Signals
-from signal import default_int_handler as default_int_handler
-from signal import getsignal as getsignal
-from signal import raise_signal as raise_signal
-from signal import signal as signal
-from signal import strsignal as strsignal
-from signal import valid_signals as valid_signals
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple, cast
 
 from .._compat import signals_in_hooks
@@ -51,39 +36,58 @@ from ..abc import Green, green
 from ..kernel import Portal, Wait, Waiters, portal, sleep
 from ._mirror import mirror
 
-if sys.platform != "win32":
-    from signal import ITIMER_PROF as ITIMER_PROF
-    from signal import ITIMER_REAL as ITIMER_REAL
-    from signal import ITIMER_VIRTUAL as ITIMER_VIRTUAL
-    from signal import SIG_BLOCK as SIG_BLOCK
-    from signal import SIG_SETMASK as SIG_SETMASK
-    from signal import SIG_UNBLOCK as SIG_UNBLOCK
-    from signal import SIGALRM as SIGALRM
-    from signal import SIGBUS as SIGBUS
-    from signal import SIGCHLD as SIGCHLD
-    from signal import SIGCONT as SIGCONT
-    from signal import SIGHUP as SIGHUP
-    from signal import SIGKILL as SIGKILL
-    from signal import SIGPIPE as SIGPIPE
-    from signal import SIGPROF as SIGPROF
-    from signal import SIGQUIT as SIGQUIT
-    from signal import SIGSTOP as SIGSTOP
-    from signal import SIGTSTP as SIGTSTP
-    from signal import SIGTTIN as SIGTTIN
-    from signal import SIGTTOU as SIGTTOU
-    from signal import SIGUSR1 as SIGUSR1
-    from signal import SIGUSR2 as SIGUSR2
-    from signal import SIGVTALRM as SIGVTALRM
-    from signal import SIGWINCH as SIGWINCH
-    from signal import ItimerError as ItimerError
-    from signal import Sigmasks as Sigmasks
-    from signal import alarm as alarm
-    from signal import getitimer as getitimer
-    from signal import pthread_kill as pthread_kill
-    from signal import pthread_sigmask as pthread_sigmask
-    from signal import setitimer as setitimer
-    from signal import siginterrupt as siginterrupt
-    from signal import sigpending as sigpending
+# At run time `mirror` passes through what the platform has of these.
+if TYPE_CHECKING:
+    from signal import SIG_DFL as SIG_DFL
+    from signal import SIG_IGN as SIG_IGN
+    from signal import SIGABRT as SIGABRT
+    from signal import SIGFPE as SIGFPE
+    from signal import SIGILL as SIGILL
+    from signal import SIGINT as SIGINT
+    from signal import SIGSEGV as SIGSEGV
+    from signal import SIGTERM as SIGTERM
+    from signal import Handlers as Handlers
+    from signal import default_int_handler as default_int_handler
+    from signal import getsignal as getsignal
+    from signal import raise_signal as raise_signal
+    from signal import signal as signal
+    from signal import strsignal as strsignal
+    from signal import valid_signals as valid_signals
+
+    if sys.platform != "win32":
+        from signal import ITIMER_PROF as ITIMER_PROF
+        from signal import ITIMER_REAL as ITIMER_REAL
+        from signal import ITIMER_VIRTUAL as ITIMER_VIRTUAL
+        from signal import SIG_BLOCK as SIG_BLOCK
+        from signal import SIG_SETMASK as SIG_SETMASK
+        from signal import SIG_UNBLOCK as SIG_UNBLOCK
+        from signal import SIGALRM as SIGALRM
+        from signal import SIGBUS as SIGBUS
+        from signal import SIGCHLD as SIGCHLD
+        from signal import SIGCONT as SIGCONT
+        from signal import SIGHUP as SIGHUP
+        from signal import SIGKILL as SIGKILL
+        from signal import SIGPIPE as SIGPIPE
+        from signal import SIGPROF as SIGPROF
+        from signal import SIGQUIT as SIGQUIT
+        from signal import SIGSTOP as SIGSTOP
+        from signal import SIGTSTP as SIGTSTP
+        from signal import SIGTTIN as SIGTTIN
+        from signal import SIGTTOU as SIGTTOU
+        from signal import SIGUSR1 as SIGUSR1
+        from signal import SIGUSR2 as SIGUSR2
+        from signal import SIGVTALRM as SIGVTALRM
+        from signal import SIGWINCH as SIGWINCH
+        from signal import ItimerError as ItimerError
+        from signal import Sigmasks as Sigmasks
+        from signal import alarm as alarm
+        from signal import getitimer as getitimer
+        from signal import pthread_kill as pthread_kill
+        from signal import pthread_sigmask as pthread_sigmask
+        from signal import setitimer as setitimer
+        from signal import siginterrupt as siginterrupt
+        from signal import sigpending as sigpending
+
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
@@ -342,6 +346,7 @@ if sys.platform != "win32":
 
 
 __green__: Tuple[str, ...] = ("Receiver.next",)
+__own__: Tuple[str, ...] = ("Receiver",)
 if sys.platform != "win32":
     __green__ += ("pause", "sigwait")
 

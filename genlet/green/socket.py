@@ -14,65 +14,10 @@ from array import array
 from math import inf
 from socket import AF_INET as AF_INET
 from socket import AF_INET6 as AF_INET6
-from socket import AF_UNSPEC as AF_UNSPEC
-from socket import AI_CANONNAME as AI_CANONNAME
-from socket import AI_NUMERICHOST as AI_NUMERICHOST
-from socket import AI_NUMERICSERV as AI_NUMERICSERV
-from socket import AI_PASSIVE as AI_PASSIVE
-from socket import EAI_AGAIN as EAI_AGAIN
-from socket import EAI_NONAME as EAI_NONAME
-from socket import INADDR_ANY as INADDR_ANY
-from socket import INADDR_LOOPBACK as INADDR_LOOPBACK
-from socket import IPPROTO_IP as IPPROTO_IP
-from socket import IPPROTO_IPV6 as IPPROTO_IPV6
-from socket import IPPROTO_TCP as IPPROTO_TCP
-from socket import IPPROTO_UDP as IPPROTO_UDP
-from socket import IPV6_V6ONLY as IPV6_V6ONLY
-from socket import MSG_DONTROUTE as MSG_DONTROUTE
-from socket import MSG_OOB as MSG_OOB
-from socket import MSG_PEEK as MSG_PEEK
-from socket import MSG_WAITALL as MSG_WAITALL
-from socket import NI_NUMERICHOST as NI_NUMERICHOST
-from socket import NI_NUMERICSERV as NI_NUMERICSERV
-from socket import SHUT_RD as SHUT_RD
-from socket import SHUT_RDWR as SHUT_RDWR
-from socket import SHUT_WR as SHUT_WR
-from socket import SO_BROADCAST as SO_BROADCAST
-from socket import SO_ERROR as SO_ERROR
-from socket import SO_KEEPALIVE as SO_KEEPALIVE
-from socket import SO_LINGER as SO_LINGER
-from socket import SO_RCVBUF as SO_RCVBUF
-from socket import SO_REUSEADDR as SO_REUSEADDR
-from socket import SO_SNDBUF as SO_SNDBUF
-from socket import SO_TYPE as SO_TYPE
-from socket import SOCK_DGRAM as SOCK_DGRAM
-from socket import SOCK_RAW as SOCK_RAW
 from socket import SOCK_STREAM as SOCK_STREAM
 from socket import SOL_SOCKET as SOL_SOCKET
-from socket import SOMAXCONN as SOMAXCONN
-from socket import TCP_NODELAY as TCP_NODELAY
-from socket import AddressFamily as AddressFamily
-from socket import SocketKind as SocketKind
-from socket import dup as dup
-from socket import error as error
-from socket import gaierror as gaierror
 from socket import getdefaulttimeout as getdefaulttimeout
-from socket import gethostname as gethostname
-from socket import getprotobyname as getprotobyname
-from socket import getservbyname as getservbyname
-from socket import getservbyport as getservbyport
 from socket import has_dualstack_ipv6 as has_dualstack_ipv6
-from socket import has_ipv6 as has_ipv6
-from socket import herror as herror
-from socket import htonl as htonl
-from socket import htons as htons
-from socket import inet_aton as inet_aton
-from socket import inet_ntoa as inet_ntoa
-from socket import inet_ntop as inet_ntop
-from socket import inet_pton as inet_pton
-from socket import ntohl as ntohl
-from socket import ntohs as ntohs
-from socket import setdefaulttimeout as setdefaulttimeout
 from socket import timeout as timeout
 from typing import (
     TYPE_CHECKING,
@@ -104,18 +49,77 @@ from .dns import gethostbyname as gethostbyname
 from .dns import gethostbyname_ex as gethostbyname_ex
 from .dns import getnameinfo as getnameinfo
 
-if sys.platform != "win32":
-    from socket import AF_UNIX as AF_UNIX
-    from socket import CMSG_LEN as CMSG_LEN
-    from socket import CMSG_SPACE as CMSG_SPACE
-    from socket import MSG_CTRUNC as MSG_CTRUNC
-    from socket import MSG_DONTWAIT as MSG_DONTWAIT
-    from socket import MSG_TRUNC as MSG_TRUNC
-    from socket import SCM_RIGHTS as SCM_RIGHTS
-    from socket import SO_REUSEPORT as SO_REUSEPORT
-if sys.platform == "linux":
-    from socket import SOCK_CLOEXEC as SOCK_CLOEXEC
-    from socket import SOCK_NONBLOCK as SOCK_NONBLOCK
+# At run time `mirror` passes through what the platform has of these.
+if TYPE_CHECKING:
+    from socket import AF_UNSPEC as AF_UNSPEC
+    from socket import AI_CANONNAME as AI_CANONNAME
+    from socket import AI_NUMERICHOST as AI_NUMERICHOST
+    from socket import AI_NUMERICSERV as AI_NUMERICSERV
+    from socket import AI_PASSIVE as AI_PASSIVE
+    from socket import EAI_AGAIN as EAI_AGAIN
+    from socket import EAI_NONAME as EAI_NONAME
+    from socket import INADDR_ANY as INADDR_ANY
+    from socket import INADDR_LOOPBACK as INADDR_LOOPBACK
+    from socket import IPPROTO_IP as IPPROTO_IP
+    from socket import IPPROTO_IPV6 as IPPROTO_IPV6
+    from socket import IPPROTO_TCP as IPPROTO_TCP
+    from socket import IPPROTO_UDP as IPPROTO_UDP
+    from socket import IPV6_V6ONLY as IPV6_V6ONLY
+    from socket import MSG_DONTROUTE as MSG_DONTROUTE
+    from socket import MSG_OOB as MSG_OOB
+    from socket import MSG_PEEK as MSG_PEEK
+    from socket import MSG_WAITALL as MSG_WAITALL
+    from socket import NI_NUMERICHOST as NI_NUMERICHOST
+    from socket import NI_NUMERICSERV as NI_NUMERICSERV
+    from socket import SHUT_RD as SHUT_RD
+    from socket import SHUT_RDWR as SHUT_RDWR
+    from socket import SHUT_WR as SHUT_WR
+    from socket import SO_BROADCAST as SO_BROADCAST
+    from socket import SO_ERROR as SO_ERROR
+    from socket import SO_KEEPALIVE as SO_KEEPALIVE
+    from socket import SO_LINGER as SO_LINGER
+    from socket import SO_RCVBUF as SO_RCVBUF
+    from socket import SO_REUSEADDR as SO_REUSEADDR
+    from socket import SO_SNDBUF as SO_SNDBUF
+    from socket import SO_TYPE as SO_TYPE
+    from socket import SOCK_DGRAM as SOCK_DGRAM
+    from socket import SOCK_RAW as SOCK_RAW
+    from socket import SOMAXCONN as SOMAXCONN
+    from socket import TCP_NODELAY as TCP_NODELAY
+    from socket import AddressFamily as AddressFamily
+    from socket import SocketKind as SocketKind
+    from socket import dup as dup
+    from socket import error as error
+    from socket import gaierror as gaierror
+    from socket import gethostname as gethostname
+    from socket import getprotobyname as getprotobyname
+    from socket import getservbyname as getservbyname
+    from socket import getservbyport as getservbyport
+    from socket import has_ipv6 as has_ipv6
+    from socket import herror as herror
+    from socket import htonl as htonl
+    from socket import htons as htons
+    from socket import inet_aton as inet_aton
+    from socket import inet_ntoa as inet_ntoa
+    from socket import inet_ntop as inet_ntop
+    from socket import inet_pton as inet_pton
+    from socket import ntohl as ntohl
+    from socket import ntohs as ntohs
+    from socket import setdefaulttimeout as setdefaulttimeout
+
+    if sys.platform != "win32":
+        from socket import AF_UNIX as AF_UNIX
+        from socket import CMSG_LEN as CMSG_LEN
+        from socket import CMSG_SPACE as CMSG_SPACE
+        from socket import MSG_CTRUNC as MSG_CTRUNC
+        from socket import MSG_DONTWAIT as MSG_DONTWAIT
+        from socket import MSG_TRUNC as MSG_TRUNC
+        from socket import SCM_RIGHTS as SCM_RIGHTS
+        from socket import SO_REUSEPORT as SO_REUSEPORT
+    if sys.platform == "linux":
+        from socket import SOCK_CLOEXEC as SOCK_CLOEXEC
+        from socket import SOCK_NONBLOCK as SOCK_NONBLOCK
+
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -298,7 +302,7 @@ def create_server(
         except OSError as exc:
             message = f"{exc.strerror} (while attempting to bind on address {address!r})"
             raise OSError(exc.errno, message) from None
-        sock.listen(backlog)
+        sock.listen() if backlog is None else sock.listen(backlog)
     except BaseException:
         sock.close()
         raise

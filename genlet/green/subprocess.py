@@ -10,14 +10,10 @@ from __future__ import annotations
 
 import subprocess as real
 import sys
-from subprocess import DEVNULL as DEVNULL
 from subprocess import PIPE as PIPE
 from subprocess import STDOUT as STDOUT
 from subprocess import CalledProcessError as CalledProcessError
 from subprocess import CompletedProcess as CompletedProcess
-from subprocess import SubprocessError as SubprocessError
-from subprocess import TimeoutExpired as TimeoutExpired
-from subprocess import list2cmdline as list2cmdline
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -37,6 +33,14 @@ from ..abc import Green, green
 from ._mirror import mirror
 from ._popen import TEXT
 from ._popen import Popen as Popen
+
+# At run time `mirror` passes through what the platform has of these.
+if TYPE_CHECKING:
+    from subprocess import DEVNULL as DEVNULL
+    from subprocess import SubprocessError as SubprocessError
+    from subprocess import TimeoutExpired as TimeoutExpired
+    from subprocess import list2cmdline as list2cmdline
+
 
 if TYPE_CHECKING:
     from ._subprocess_types import CallDecorator, Command, OutputDecorator, RunDecorator

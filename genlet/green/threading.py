@@ -13,12 +13,7 @@ import threading as real
 import weakref
 from itertools import count
 from math import inf
-from threading import TIMEOUT_MAX as TIMEOUT_MAX
-from threading import BrokenBarrierError as BrokenBarrierError
 from threading import ExceptHookArgs as ExceptHookArgs
-from threading import ThreadError as ThreadError
-from threading import get_native_id as get_native_id
-from threading import stack_size as stack_size
 from types import GeneratorType
 from typing import (
     TYPE_CHECKING,
@@ -50,6 +45,15 @@ from ..kernel import (
     move_on_after,
 )
 from ._mirror import mirror
+
+# At run time `mirror` passes through what the platform has of these.
+if TYPE_CHECKING:
+    from threading import TIMEOUT_MAX as TIMEOUT_MAX
+    from threading import BrokenBarrierError as BrokenBarrierError
+    from threading import ThreadError as ThreadError
+    from threading import get_native_id as get_native_id
+    from threading import stack_size as stack_size
+
 
 # ---- locks ----------------------------------------------------------------------------------------
 
@@ -210,6 +214,11 @@ _threads: weakref.WeakKeyDictionary[AnyGreenThread, Thread] = weakref.WeakKeyDic
 _numbers = count(1)
 
 
+def _native_id() -> Optional[int]:
+    """Return the system's number of this thread, where it has one."""
+    return get_native_id() if hasattr(real, "get_native_id") else None
+
+
 class Thread:
     """A greenthread, under the name and with the calls of a thread.
 
@@ -268,7 +277,7 @@ class Thread:
         self._gt = gt = get_scheduler().spawn(self._bootstrap, (), {})
         gt.name = self._name
         self._ident = id(gt)
-        self._native_id = get_native_id()
+        self._native_id = _native_id()
         _threads[gt] = self
         gt.link(self._end)
 
@@ -387,7 +396,7 @@ class _Adopted(Thread):
     def __init__(self, gt: AnyGreenThread, *, daemon: bool) -> None:
         super().__init__(name="MainThread" if gt is gt.scheduler.main else gt.name, daemon=daemon)
         self._ident = id(gt)
-        self._native_id = get_native_id()
+        self._native_id = _native_id()
         # Weak, for it is this object that is kept as long as its greenthread.
         self._ref: weakref.ref[AnyGreenThread] = weakref.ref(gt)
 

@@ -12,9 +12,7 @@ from ..abc import Green, green
 from ..green.socket import (
     AF_INET6,
     AF_UNSPEC,
-    IPPROTO_TCP,
     SOCK_STREAM,
-    TCP_NODELAY,
     gaierror,
     getaddrinfo,
     socket,
@@ -153,7 +151,7 @@ class Attempt:
                 sock.bind(local_address)
             yield from sock.connect(address)
             # The stream sends complete pieces, so each is to leave at once.
-            sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+            sock.setsockopt(real.IPPROTO_TCP, real.TCP_NODELAY, 1)
         except OSError as exc:
             self.close()
             self.error = exc
