@@ -368,7 +368,7 @@ class Stream:
         if self._refusal is not None:
             raise self._refused()
         yield from ()
-        if hasattr(self.socket, "unwrap"):
+        if hasattr(self.socket, "announce_end"):
             raise OSError(errno.EOPNOTSUPP, "TLS cannot end on one side only: finish() the stream")
         self.socket.shutdown(real.SHUT_WR)
         self._refusal = ENDED
@@ -452,15 +452,15 @@ class Stream:
             if self._refusal not in (None, ENDED):
                 raise self._refused()
             self._finished = True
-            unwrap = getattr(self.socket, "unwrap", None)
+            announce_end = getattr(self.socket, "announce_end", None)
             with move_on_after(linger):
                 try:
-                    if unwrap is not None:
-                        yield from unwrap()
+                    if announce_end is not None:
+                        yield from announce_end()
                     else:
                         yield from self.send_eof()
-                        while (yield from self.socket.recv(CHUNK)):
-                            pass
+                    while (yield from self.socket.recv(CHUNK)):
+                        pass
                 except OSError:
                     pass
 

@@ -21,6 +21,7 @@ from genlet.abc import Green
 from genlet.green import ssl
 
 from .certificates import certificates
+from .engines import engine as engine
 
 Move = Tuple[Any, ...]
 Outcome = Tuple[Any, ...]

@@ -18,6 +18,7 @@ from genlet.errors import ClosedResource
 from genlet.net import Stream, connect, listen, serve
 from genlet.testing import cancel_everywhere
 from tests.green.certificates import certificates
+from tests.green.engines import engine as engine
 from tests.net import How, run, tcp, turns
 
 
