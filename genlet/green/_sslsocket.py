@@ -294,6 +294,9 @@ class SSLSocket(TLSFacts):
     def recv(self, bufsize: int = 1024, flags: int = 0) -> Green[bytes]:
         """Receive up to *bufsize* bytes; an empty result means that the peer has ended.
 
+        With room for two records of 16 KiB or more, whole records that have come may be returned
+        together.
+
         Raises:
             socket.timeout: The socket's timeout has passed.
             SSLError: What was received is not TLS, or the peer reported an error.
@@ -305,9 +308,10 @@ class SSLSocket(TLSFacts):
             ValueError: *flags* is not 0.
 
         Source:
-            ``ssl.SSLSocket.recv``.  Differs at an end that the peer has not announced, with OpenSSL
-            3.5 and later: there the standard library raises BrokenPipeError or ConnectionResetError
-            if the alert that answers the end cannot be sent; here the end is what counts.
+            ``ssl.SSLSocket.recv``, which returns one record at the most.  Differs at an end that the
+            peer has not announced, with OpenSSL 3.5 and later: there the standard library raises
+            BrokenPipeError if the alert that answers the end cannot be sent; here the end is what
+            counts, with every version.
         """
         engine = self._engine
         if engine is None:

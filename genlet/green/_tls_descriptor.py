@@ -14,6 +14,10 @@
 # - A read that finds nothing costs several times as much as asking the system how much has come.
 #   Where that is a proof (see `Direction.hint`) and OpenSSL holds nothing, the next receive waits first.
 #
+# - After an error of the system CPython may leave it in OpenSSL's queue of errors, which all connections
+#   of the thread share: the next call that fails, on any of them, would report the old one.  So the
+#   queue is emptied then.
+#
 # OpenSSL reads no further than the end of a record, so what comes behind the end of TLS stays with the
 # system.
 
@@ -23,6 +27,7 @@ import os
 import sys
 from functools import partial
 from ssl import (
+    PROTOCOL_TLS_CLIENT,
     SSL_ERROR_EOF,
     SSLContext,
     SSLEOFError,
@@ -32,11 +37,12 @@ from ssl import (
     SSLWantReadError,
     SSLWantWriteError,
 )
-from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
+from sys import byteorder
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, TypeVar
 
 from ..abc import Green, green
 from ._octets import octets
-from ._tls import RECORD, want_write
+from ._tls import RECORD, want_read, want_write
 from ._tls_waits import TLSWaits
 from ._waiting import deadline_of, seconds_left
 
@@ -49,20 +55,35 @@ __all__ = ["DescriptorEngine", "suits"]
 
 T = TypeVar("T")
 
+# A record with the most plaintext, and at least that much around it.
+FULL = RECORD + 21
 if sys.platform != "win32":
     from fcntl import ioctl
     from termios import FIONREAD
 
-    def _nothing_has_come(fd: int, answer: bytearray) -> bool:
-        """Whether the system has no input of *fd*; it fills four bytes of *answer*."""
+    def _available(fd: int, answer: bytearray) -> int:
+        """Return how many bytes the system has received for *fd*; *answer* has room for that."""
         ioctl(fd, FIONREAD, answer)
-        return not any(answer)
+        return int.from_bytes(answer, byteorder)
 
 else:
 
-    def _nothing_has_come(fd: int, answer: bytearray) -> bool:
+    def _available(fd: int, answer: bytearray) -> int:
         del fd, answer
-        return False
+        return 1  # it is not known
+
+
+_scratch: List[SSLContext] = []
+
+
+def forget_errors() -> None:
+    """Empty OpenSSL's queue of errors, as the standard library does where no cipher is known."""
+    if not _scratch:
+        _scratch.append(SSLContext(PROTOCOL_TLS_CLIENT))
+    try:
+        _scratch[0].set_ciphers("no such cipher")
+    except SSLError:
+        pass
 
 
 def suits(context: SSLContext) -> bool:
@@ -91,8 +112,10 @@ class DescriptorEngine(TLSWaits):
         "_accepted",
         "_came",
         "_early",
+        "_ended",
         "_failed",
         "_fd",
+        "_late",
         "_pending",
         "_piece",
         "_read",
@@ -128,7 +151,9 @@ class DescriptorEngine(TLSWaits):
         self._pending: Callable[[], int] = made.pending
         self._fd: int = self._sock.fileno()
         self._came: bytearray = bytearray(4)  # the answer of FIONREAD
+        self._late: Optional[OSError] = None  # an error that came behind data
         self._early: bytes = b""  # plaintext that a sender has read
+        self._ended: bool = False  # an end that was not announced was reported
         self._piece: bytes = b""  # what an interrupted write has encrypted, perhaps, and not sent
         self._told: bool = True  # the call that left the piece has not reported it as sent
         # The error number since which nothing can be sent; OpenSSL would report another one.
@@ -141,7 +166,7 @@ class DescriptorEngine(TLSWaits):
         """Whether a read would find nothing; False if that is not known."""
         if not self._reader.hint or self._pending():
             return False
-        return _nothing_has_come(self._fd, self._came)
+        return not _available(self._fd, self._came)
 
     def _push(self) -> bool:
         """Go on with the piece that an interrupted write has left; return whether it was sent.
@@ -189,6 +214,7 @@ class DescriptorEngine(TLSWaits):
                 return self._write(piece)
             except ConnectionError as error:
                 self._failed = error.errno
+                forget_errors()
                 raise
             except SSLWantReadError:
                 data = self._read(RECORD)
@@ -204,6 +230,18 @@ class DescriptorEngine(TLSWaits):
             return not self._sock.recv(1, 2)  # MSG_PEEK
         except OSError:
             return False
+
+    def _unannounced(self) -> SSLEOFError:
+        """Return the error of an end that the peer has not announced.
+
+        OpenSSL 3.5 and later tell the peer so, and where that fails they report the failure only.
+        """
+        error = SSLEOFError(SSL_ERROR_EOF, "EOF occurred in violation of protocol")
+        if not self._ended:  # at later calls OpenSSL has no reason for it
+            self._ended = True
+            error.reason = "UNEXPECTED_EOF_WHILE_READING"
+            error.library = "SSL"
+        return error
 
     # ---- waiting ----
 
@@ -229,6 +267,11 @@ class DescriptorEngine(TLSWaits):
                 if deadline is None:
                     deadline = deadline_of(timeout)
                 yield from self._wait_for_room(seconds_left(deadline))
+            except SSLError:
+                raise
+            except OSError:
+                forget_errors()
+                raise
 
     @green
     def _finish_piece(self, timeout: Optional[float]) -> Green[None]:
@@ -300,29 +343,34 @@ class DescriptorEngine(TLSWaits):
     @green
     def _receive(
         self,
-        take_early: Callable[[int], T],
+        take_early: Callable[[int], Any],
         size: int,
         timeout: Optional[float],
         *buffer: Buffer,
-    ) -> Green[T]:
+    ) -> Green[Any]:
+        """Do `receive`, or with a *buffer* `receive_into`."""
         reader = self._reader
         deadline = None
         while True:
             if self._early:
                 return take_early(size)
+            if self._late is not None:
+                error, self._late = self._late, None
+                raise error
             if reader.ready or timeout == 0:
                 if self._credit <= 0 and timeout != 0:
                     yield from self._let_others_run(reader)
                 self._credit -= 1
                 try:
-                    data: T = self._read(size, *buffer)
+                    # More than a record is never read, and room for more would be given back.
+                    data: Any = self._read(size if size < RECORD else RECORD, *buffer)
                 except SSLWantReadError:
                     if timeout == 0:
                         raise
                     reader.ready = False
                 except SSLWantWriteError:
                     if self._at_end():
-                        raise ended_unannounced() from None
+                        raise self._unannounced() from None
                     if timeout == 0:
                         raise
                     self._writer.ready = False
@@ -331,8 +379,20 @@ class DescriptorEngine(TLSWaits):
                     yield from self._wait_for_room(seconds_left(deadline))
                     continue
                 except BrokenPipeError:
-                    raise ended_unannounced() from None
+                    forget_errors()
+                    if self._at_end():
+                        raise self._unannounced() from None
+                    reader.ready = False  # it was an answer to the peer that could not be sent
+                    if timeout == 0:
+                        raise want_read() from None
+                except SSLError:
+                    raise
+                except OSError:
+                    forget_errors()
+                    raise
                 else:
+                    if size >= 2 * RECORD and not buffer and len(data) == RECORD:
+                        return self._read_on(data, size)
                     if data and self._drained():
                         reader.ready = False
                     return data
@@ -341,6 +401,36 @@ class DescriptorEngine(TLSWaits):
             if deadline is None:
                 deadline = deadline_of(timeout)
             yield from self._wait_for_input(seconds_left(deadline), room=bool(self._piece))
+
+    def _read_on(self, first: bytes, size: int) -> bytes:
+        """Return *first*, a whole record, and the whole records behind it that have come."""
+        parts: List[bytes] = [first]
+        reader = self._reader
+        room = size // RECORD - 1
+        while room > 0 and reader.ready:
+            come = _available(self._fd, self._came) // FULL if reader.hint else 0
+            if not come:
+                break
+            for _ in range(min(come, room)):
+                try:
+                    data: bytes = self._read(RECORD)
+                except (SSLWantReadError, SSLWantWriteError):
+                    return b"".join(parts)
+                except BrokenPipeError:
+                    forget_errors()
+                    return b"".join(parts)
+                except OSError as error:
+                    if not isinstance(error, SSLError):
+                        forget_errors()
+                    self._late = error.with_traceback(None)
+                    return b"".join(parts)
+                parts.append(data)
+                room -= 1
+                if len(data) != RECORD:
+                    return b"".join(parts)
+        if self._drained():
+            reader.ready = False
+        return b"".join(parts)
 
     def _take_early(self, size: int) -> bytes:
         data = self._early[:size]
@@ -376,6 +466,16 @@ class DescriptorEngine(TLSWaits):
                 yield from self._let_others_run(self._writer)
             self._credit -= 1
             with data[done : done + RECORD] as piece:
+                if self._writer.ready and self._failed is None:
+                    try:
+                        done += self._write(piece)
+                        continue
+                    except (SSLWantReadError, SSLWantWriteError):
+                        pass
+                    except ConnectionError as error:
+                        self._failed = error.errno
+                        forget_errors()
+                        raise
                 if deadline is None:
                     deadline = deadline_of(timeout)
                 done += yield from self._send_piece(piece, timeout, deadline, timeout != 0)
@@ -411,19 +511,25 @@ class DescriptorEngine(TLSWaits):
     def receive_nowait(self, size: int) -> bytes:
         if self._early:
             return self._take_early(size)
+        if self._late is not None:
+            error, self._late = self._late, None
+            raise error
         try:
             data: bytes = self._read(size)
         except BrokenPipeError:
-            raise ended_unannounced() from None
+            forget_errors()
+            if self._at_end():
+                raise self._unannounced() from None
+            raise want_read() from None
         except SSLWantWriteError:
             if self._at_end():
-                raise ended_unannounced() from None
+                raise self._unannounced() from None
             raise
         self._reader.ready = True
         return data
 
     def holds(self) -> bool:
-        return bool(self._early or self._pending())
+        return bool(self._early or self._late or self._pending())
 
     def pending(self) -> int:
         return len(self._early) + self._pending()
@@ -434,14 +540,3 @@ class DescriptorEngine(TLSWaits):
 
     def __repr__(self) -> str:
         return f"<green TLS {'server' if self.tls.server_side else 'client'} {self._sock!r}>"
-
-
-def ended_unannounced() -> SSLEOFError:
-    """Return the error of an end that the peer has not announced.
-
-    OpenSSL 3.5 and later tell the peer so, and where that fails they report the failure only.
-    """
-    error = SSLEOFError(SSL_ERROR_EOF, "EOF occurred in violation of protocol")
-    error.reason = "UNEXPECTED_EOF_WHILE_READING"
-    error.library = "SSL"
-    return error

@@ -287,10 +287,10 @@ NOT_WAITING: List[Move] = [
 ]
 UNWRAPPED: List[Move] = [
     *TALK[:-1],
-    ("client", "recv", 100000),
-    ("client", "recv", 100000),
-    ("client", "recv", 100000),
-    ("client", "recv", 100000),
+    ("client", "recv", 30000),
+    ("client", "recv", 30000),
+    ("client", "recv", 30000),
+    ("client", "recv", 30000),
     ("both", "unwrap"),
     ("client", "version"),
     ("client", "sendall", 8, 5),

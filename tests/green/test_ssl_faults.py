@@ -117,6 +117,33 @@ def test_a_receiver_waits_on_although_nothing_can_be_sent(version: real.TLSVersi
     run(main)
 
 
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_an_error_behind_data_is_told_after_them(version: real.TLSVersion) -> None:
+    """Records that have come together are received in order, and then the end that nobody announced."""
+
+    def main() -> Green[None]:
+        with pair(version, tcp=True, suppress_ragged_eofs=False) as (client, server):
+            yield from shake(client, server)
+            data = bytes(range(256)) * 256
+            yield from server.sendall(data)
+            server._sock.shutdown(plain.SHUT_WR)
+            got = b""
+            while len(got) < len(data):
+                part = yield from client.recv(40_000)
+                assert part
+                assert len(part) <= 40_000
+                got += part
+            assert got == data
+            for _ in range(2):
+                if sys.version_info < (3, 10):  # its contexts have OpenSSL ignore it
+                    assert (yield from client.recv(40_000)) == b""
+                    continue
+                with pytest.raises(ssl.SSLEOFError):
+                    yield from client.recv(40_000)
+
+    run(main)
+
+
 # ---- a full send buffer ---------------------------------------------------------------------------
 
 
