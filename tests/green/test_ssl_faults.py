@@ -311,3 +311,26 @@ def test_a_peer_that_asks_for_new_keys_and_reads_nothing_is_read_no_more() -> No
             yield from receiver.kill()
 
     run(main, 60)
+
+
+def test_an_error_of_one_connection_is_not_reported_on_another() -> None:
+    """Connections of a thread share OpenSSL's queue of errors; it is left empty.
+
+    Where it is not, the next call that would only have to wait fails with the old error.
+    (cpython #81891)
+    """
+
+    def main() -> Green[None]:
+        with pair() as (one, other), pair() as (client, server):
+            yield from shake(one, other)
+            yield from shake(client, server)
+            other.close()
+            with pytest.raises((BrokenPipeError, ConnectionResetError)):
+                yield from one.sendall(b"x")
+            assert (yield from fill(client))  # until a send would have to wait
+            receiver = genlet.spawn(client.recv, 10)
+            yield from until(parked(receiver))
+            yield from server.sendall(b"late")
+            assert (yield from receiver.wait()) == b"late"
+
+    run(main)
