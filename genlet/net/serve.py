@@ -297,7 +297,7 @@ class Server:
         try:
             context = tls() if callable(tls) else tls
         except Exception as exc:
-            self._failed(stream, exc)
+            self._failed(stream, getcurrent(), exc)
             return None
         try:
             with fail_after(self._handshake_timeout):
