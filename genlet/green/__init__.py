@@ -11,7 +11,7 @@ A program written against ``socket`` becomes a green one by changing the import 
 #   io           _raw  _fileio  _socketio  _buffered  _buffered_reader  _buffered_writer
 #                _buffered_pair  _text
 #   socket       _lending  _endpoint  _calls  _connecting  _sendfile  _socket
-#   ssl          _tls  _tls_memory  _tls_facts  _sslsocket
+#   ssl          _tls  _tls_waits  _tls_memory  _tls_descriptor  _tls_facts  _sslsocket
 #   subprocess   _children  _subprocess_types  _popen
 #   select       _ready
 #

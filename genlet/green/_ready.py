@@ -13,6 +13,9 @@
 # look does not count, such as a hang-up where only room to write was asked for, wakes once and does
 # not keep the loop spinning.
 #
+# A TLS socket may hold decrypted bytes that the system knows nothing of.  Every look adds these sockets
+# to what the system reports.
+#
 # Where no descriptor can stand for others (Windows), one greenthread waits for each, and takes the
 # place of a reader or writer there.
 
@@ -21,13 +24,21 @@ from __future__ import annotations
 import select as system
 import sys
 from math import inf
-from typing import TYPE_CHECKING, Callable, Mapping, Optional, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Callable, List, Mapping, Optional, Tuple, TypeVar, Union
 
 from .._compat import EDGE, POLLIN, POLLOUT, POLLPRI
 from ..abc import Green, HasFileno, green
 from ..errors import ClosedResource
 from ..hubs import notify_close
-from ..kernel import check_seconds, checkpoint, move_on_after, sleep, wait_fd
+from ..kernel import (
+    check_seconds,
+    checkpoint,
+    holders,
+    holds_input,
+    move_on_after,
+    sleep,
+    wait_fd,
+)
 from ..structured.combinators import race
 
 if TYPE_CHECKING:
@@ -37,6 +48,9 @@ if TYPE_CHECKING:
 
 Masks = Mapping[int, int]
 """Descriptors, and which bits of poll(2) are waited for on each."""
+
+Events = List[Tuple[int, int]]
+"""Descriptors, and which bits of poll(2) were found on each."""
 
 
 @green
@@ -99,6 +113,24 @@ def watch_each(masks: Masks, look: Callable[[], Found]) -> Green[Found]:
         found = look()
         if any(found):
             return found
+
+
+def held(masks: Masks) -> List[int]:
+    """Return the descriptors whose input is waited for, and was taken from them already."""
+    if not holders:
+        return []
+    return [fd for fd, mask in masks.items() if mask & POLLIN and holds_input(fd)]
+
+
+def with_held(found: Events, masks: Masks) -> Events:
+    """Return what poll(2) or epoll(7) has *found*, and what `held` adds to it."""
+    more = held(masks)
+    if not more:
+        return found
+    events = dict(found)
+    for fd in more:
+        events[fd] = events.get(fd, 0) | POLLIN
+    return list(events.items())
 
 
 def _sides(mask: int) -> int:

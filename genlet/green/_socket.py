@@ -127,6 +127,20 @@ class socket(Connecting, SendFile):
                 raise fault(reader)
             reader.gt = NOBODY
 
+    def recv_nowait(self, bufsize: int) -> bytes:
+        """Receive up to *bufsize* bytes that have come; an empty result means that the peer has closed.
+
+        Raises:
+            BlockingIOError: Nothing has come.
+            BusyResource: Another greenthread receives.
+            ConnectionResetError: The peer has reset the connection.
+
+        Source:
+            genlet's own: ``recv`` of a socket whose timeout is 0, whatever the timeout.
+        """
+        self._reader.claim()
+        return self._recv(bufsize, 0)
+
     @green
     def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> Green[int]:
         """Receive into *buffer*, and return how many bytes were received.

@@ -15,8 +15,9 @@ import os
 import socket as plain
 import ssl as real
 import sys
+from functools import partial
 from socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET
-from ssl import SSLEOFError, SSLSession
+from ssl import SSLEOFError, SSLSession, SSLWantReadError, SSLWantWriteError
 from typing import (
     IO,
     TYPE_CHECKING,
@@ -26,14 +27,18 @@ from typing import (
     Tuple,
     TypeVar,
     Union,
+    cast,
     overload,
 )
+from weakref import ref
 
 from ..abc import Green, green
-from ..kernel import NOBODY, POLLIN, POLLOUT, AnyGreenThread, getcurrent
+from ..kernel import NOBODY, POLLIN, POLLOUT, AnyGreenThread, get_scheduler, getcurrent, holders
 from ._addresses import Address
 from ._octets import octets, size_of
 from ._socket import socket
+from ._tls import Engine
+from ._tls_descriptor import DescriptorEngine, suits
 from ._tls_facts import TLSFacts
 from ._tls_memory import MemoryEngine
 
@@ -43,6 +48,12 @@ if TYPE_CHECKING:
 __all__ = ["SSLSocket"]
 
 T = TypeVar("T")
+
+
+def _forget(number: int, gone: object) -> None:
+    """A socket with this descriptor is gone: *gone* was the reference to it."""
+    if holders.get(number) is gone:
+        del holders[number]
 
 
 class SSLSocket(TLSFacts):
@@ -143,15 +154,50 @@ class SSLSocket(TLSFacts):
         Args:
             received: What was received before.
         """
-        self._engine = MemoryEngine(
-            self,
-            self._context,
-            server_side=self.server_side,
-            server_hostname=self.server_hostname,
-            session=self._offered,
-            received=received,
-        )
-        self.server_hostname: Optional[str] = self._engine.tls.server_hostname
+        engine: Engine
+        if not received and self._on_descriptor():
+            engine = DescriptorEngine(
+                self,
+                self._context,
+                server_side=self.server_side,
+                server_hostname=self.server_hostname,
+                session=self._offered,
+            )
+        else:
+            engine = MemoryEngine(
+                self,
+                self._context,
+                server_side=self.server_side,
+                server_hostname=self.server_hostname,
+                session=self._offered,
+                received=received,
+            )
+        self._engine = engine
+        self.server_hostname: Optional[str] = engine.tls.server_hostname
+        self._register()
+
+    def _on_descriptor(self) -> bool:
+        """Whether OpenSSL can use the descriptor by itself."""
+        # A simulation's socket acts like one of the system, and is none.
+        if not isinstance(cast("object", self._sock), plain.socket) or not suits(self._context):
+            return False
+        try:
+            return get_scheduler().hub.poller.real
+        except RuntimeError:
+            return True  # outside of a run
+
+    def _register(self) -> None:
+        """Have `holds` asked wherever greenthreads wait for the number of the descriptor."""
+        number = self.fileno()
+        holders[number] = ref(self, partial(_forget, number))
+
+    def holds(self) -> bool:
+        """Whether something was received from the system and not by a call of `recv` or similar.
+
+        The descriptor need not be readable then.  ``select``, ``poll``, ``selectors`` and
+        ``trampoline`` take this into account.
+        """
+        return bool(self._ahead) or (self._engine is not None and self._engine.holds())
 
     def _child(self, sock: plain.socket) -> Self:
         """Make the socket of an accepted connection."""
@@ -248,6 +294,9 @@ class SSLSocket(TLSFacts):
     def recv(self, bufsize: int = 1024, flags: int = 0) -> Green[bytes]:
         """Receive up to *bufsize* bytes; an empty result means that the peer has ended.
 
+        With room for two records of 16 KiB or more, whole records that have come may be returned
+        together.
+
         Raises:
             socket.timeout: The socket's timeout has passed.
             SSLError: What was received is not TLS, or the peer reported an error.
@@ -259,9 +308,10 @@ class SSLSocket(TLSFacts):
             ValueError: *flags* is not 0.
 
         Source:
-            ``ssl.SSLSocket.recv``.  Differs at an end that the peer has not announced, with OpenSSL
-            3.5 and later: there the standard library raises BrokenPipeError or ConnectionResetError
-            if the alert that answers the end cannot be sent; here the end is what counts.
+            ``ssl.SSLSocket.recv``, which returns one record at the most.  Differs at an end that the
+            peer has not announced, with OpenSSL 3.5 and later: there the standard library raises
+            BrokenPipeError if the alert that answers the end cannot be sent; here the end is what
+            counts, with every version.
         """
         engine = self._engine
         if engine is None:
@@ -335,6 +385,37 @@ class SSLSocket(TLSFacts):
         if buffer is None:
             return (yield from self.recv(len))
         return (yield from self.recv_into(buffer, len))
+
+    def recv_nowait(self, bufsize: int) -> bytes:
+        """Receive up to *bufsize* bytes that have come; an empty result means that the peer has ended.
+
+        Raises:
+            BlockingIOError: Nothing can be received without waiting, or the handshake is not done.
+            BusyResource: Another greenthread receives.
+            SSLError, SSLEOFError, ConnectionResetError: As for `recv`.
+
+        Source:
+            genlet's own.
+        """
+        engine = self._engine
+        if engine is None:
+            self._check_unwrapped()
+            if self._ahead:
+                return self._take_ahead(bufsize)
+            return super().recv_nowait(bufsize)
+        self._claim_receiving()
+        try:
+            if self._owes_handshake:
+                raise BlockingIOError(errno.EAGAIN, "the handshake is not done")
+            return engine.receive_nowait(bufsize)
+        except (SSLWantReadError, SSLWantWriteError) as error:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from error
+        except SSLEOFError:
+            if not self._suppresses_eof():
+                raise
+            return b""
+        finally:
+            self._receiver = NOBODY
 
     def _claim_receiving(self) -> None:
         if self._receiver is not NOBODY:
@@ -527,6 +608,35 @@ class SSLSocket(TLSFacts):
         self._drop_tls()
         return self
 
+    @green
+    def announce_end(self) -> Green[None]:
+        """Announce the end of TLS to the peer, and end the sending side of the connection.
+
+        It does not wait for the peer to do the same.  Nothing can be sent or decrypted after it; what
+        the peer still sends comes as it is, to be received and thrown away until the connection ends.
+        A socket that is closed with something unread resets the connection, and that can destroy what
+        was sent last.
+
+        Raises:
+            BusyResource: Another greenthread sends, or receives.
+            OSError: The peer has gone, or the socket's timeout has passed.
+
+        Source:
+            genlet's own.  `unwrap` waits for the peer, and fails if the peer sends something else
+            first.
+        """
+        engine = self._engine
+        if engine is not None:
+            self._claim_sending()
+            try:
+                if not self._owes_handshake:
+                    yield from engine.announce_end(self._timeout)
+            finally:
+                self._sender = NOBODY
+            if self._receiver is not NOBODY:
+                raise self._descriptor.busy(POLLIN, self._receiver)
+        self.shutdown(plain.SHUT_WR)
+
     def _drop_tls(self) -> None:
         """Let bytes pass as they are, beginning with those that the engine has received."""
         if self._engine is not None:
@@ -544,6 +654,19 @@ class SSLSocket(TLSFacts):
             self._engine.push()
         self._drop_tls()
         super().shutdown(how)
+
+    def detach(self) -> int:
+        """Give up the descriptor without closing it, and return its number.
+
+        TLS is not ended, and what it holds is lost.
+
+        Source:
+            ``ssl.SSLSocket.detach``.
+        """
+        self._engine = None
+        self._unwrapped = True
+        self._ahead = b""
+        return super().detach()
 
     def _real_close(self) -> None:
         super()._real_close()

@@ -16,7 +16,10 @@ from ..abc import Green
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["Engine", "want_read", "want_write"]
+__all__ = ["RECORD", "Engine", "want_read", "want_write"]
+
+# The most plaintext in one record: OpenSSL encrypts no more at a time.
+RECORD = 16384
 
 
 class Engine(Protocol):
@@ -72,8 +75,23 @@ class Engine(Protocol):
         """Announce the end of TLS to the peer, and wait until the peer does the same."""
         ...
 
+    def announce_end(self, timeout: Optional[float]) -> Green[None]:
+        """Announce the end of TLS to the peer, and do not wait for the peer to do the same.
+
+        Nothing can be received after that.
+        """
+        ...
+
+    def receive_nowait(self, size: int) -> bytes:
+        """Do as `receive` with a timeout of 0, as a plain call."""
+        ...
+
     def pending(self) -> int:
         """Return how many decrypted bytes can be received without waiting."""
+        ...
+
+    def holds(self) -> bool:
+        """Whether input was taken from the descriptor and not received yet, decrypted or not."""
         ...
 
     def push(self) -> None:

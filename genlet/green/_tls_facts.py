@@ -67,6 +67,11 @@ class TLSFacts(socket):
         raise ValueError(f"No SSL wrapper around {self!r}")
 
     @property
+    def secure(self) -> bool:
+        """Whether bytes pass through TLS only: until `unwrap`, or another end of TLS."""
+        return not self._unwrapped
+
+    @property
     def context(self) -> real.SSLContext:
         """The context in use; another one may be set during the handshake.
 

@@ -7,50 +7,34 @@
 # repeats it: while the step lacks input, send what is to be sent and receive what has come, as far as
 # neither waits; then wait.
 #
-# One greenthread may receive while another sends, and each may need the other direction: a sender
-# needs input while the peer renegotiates, and a receiver has records of the handshake to send.  These
-# rules keep the two streams of bytes intact:
+# _tls_waits.py says how two greenthreads wait here at the same time.  These rules keep the two
+# streams of bytes intact:
 #
 # - Ciphertext leaves in the order in which it was produced.  Nothing waits between taking it out of
 #   ``_outgoing``, sending it, and noting in ``_unsent`` what is left of it.  The next greenthread
 #   continues there, so an interruption loses nothing and sends nothing twice.
-# - At most one greenthread waits for the socket to be readable, and at most one for it to be
-#   writable.  Its wait is in ``Direction.gt``, or ``_either`` says that one waits for both.  All
-#   others stand by in ``_line``.  The line is woken when such a wait ends, however it ends, and each
-#   of them looks again.
-# - A greenthread that waits for input while something is to be sent also waits for room to send,
-#   unless another one does.  When a sender is interrupted, what it has left is the receiver's to
-#   send; therefore the receiver is woken.
 # - If application data comes while ``write`` needs a handshake, OpenSSL reports an error; ``read``
 #   accepts the data.  Therefore a sender that needs input reads first, and puts what it gets into
 #   ``_early``, where the receiver finds it.
+# - A failure to send is one of the senders.  The receiver goes on until input ends or fails: what the
+#   peer sent before it left is worth more than the news that it takes no more.
+# - Input can make OpenSSL produce output: it answers each request for new keys.  While more output
+#   than `BACKLOG` waits for room, no input is taken.
 
 from __future__ import annotations
 
+import os
 from ssl import MemoryBIO, SSLContext, SSLError, SSLObject, SSLSession, SSLWantReadError
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 from .._compat import IS_PYPY
 from ..abc import Green, green
-from ..errors import ClosedResource
-from ..kernel import (
-    NOBODY,
-    POLLIN,
-    POLLOUT,
-    Descriptor,
-    Direction,
-    Wait,
-    Waiters,
-    checkpoint,
-    wait_fd,
-)
 from ._octets import octets
-from ._tls import want_read, want_write
-from ._waiting import BURST, deadline_of, seconds_left, timed_out
+from ._tls import RECORD, want_read, want_write
+from ._tls_waits import TLSWaits
+from ._waiting import deadline_of, seconds_left
 
 if TYPE_CHECKING:
-    import socket as real
-
     from typing_extensions import Buffer
 
     from ._endpoint import Endpoint
@@ -59,15 +43,16 @@ __all__ = ["MemoryEngine"]
 
 T = TypeVar("T")
 
-# The most plaintext in one record: OpenSSL encrypts no more at a time.
-RECORD = 16384
-
 # How much ciphertext is received at a time, and collected before it is sent.  OpenSSL keeps as much
 # memory for a connection as it ever needed at once, so this limits what an idle connection keeps.
 BATCH = 32768
 
+# The most ciphertext that waits for room while input is taken.  Senders never have more than half of
+# it, so the rest are answers to a peer that does not read them.
+BACKLOG = 4 * BATCH
 
-class MemoryEngine:
+
+class MemoryEngine(TLSWaits):
     """An `Engine` that works everywhere: on PyPy, and on sockets that are simulated.
 
     Args:
@@ -78,21 +63,15 @@ class MemoryEngine:
 
     __slots__ = (
         "_accepted",
-        "_credit",
-        "_descriptor",
         "_early",
-        "_either",
+        "_failed",
         "_flowing",
         "_incoming",
-        "_line",
         "_outgoing",
-        "_reader",
         "_recv",
         "_send",
         "_sent",
-        "_sock",
         "_unsent",
-        "_writer",
         "tls",
     )
 
@@ -106,13 +85,9 @@ class MemoryEngine:
         session: Optional[SSLSession],
         received: bytes,
     ) -> None:
-        self._sock: real.socket = sock._sock
+        super().__init__(sock)
         self._recv: Callable[[int, int], bytes] = sock._recv
         self._send: Callable[[Buffer, int], int] = sock._send
-        self._descriptor: Descriptor = sock._descriptor
-        self._reader: Direction = sock._reader
-        self._writer: Direction = sock._writer
-        self._credit: int = BURST  # steps left until the next checkpoint
         self._incoming: MemoryBIO = MemoryBIO()
         self._outgoing: MemoryBIO = MemoryBIO()
         self._unsent: bytes = b""  # the rest of what was taken out of _outgoing
@@ -120,8 +95,7 @@ class MemoryEngine:
         self._early: bytes = b""  # plaintext that a sender has read
         self._flowing: bool = False  # the last receive has returned data
         self._accepted: bytes = b""  # what an interrupted send has encrypted and not reported
-        self._either: bool = False  # a greenthread waits for input or room, whichever comes first
-        self._line: Waiters[None] = Waiters()
+        self._failed: Optional[int] = None  # the error number since which nothing can be sent
         self.tls: SSLObject = context.wrap_bio(
             self._incoming,
             self._outgoing,
@@ -134,7 +108,11 @@ class MemoryEngine:
     # ---- moving ciphertext, without waiting ----
 
     def _push(self) -> bool:
-        """Send what is to be sent; return whether all of it has left."""
+        """Send what is to be sent; return whether all of it has left.
+
+        Raises:
+            OSError: Nothing can be sent any more; again at each call that has something to send.
+        """
         writer = self._writer
         while True:
             unsent = self._unsent
@@ -142,6 +120,9 @@ class MemoryEngine:
                 if not self._outgoing.pending:
                     return True
                 self._unsent = unsent = self._outgoing.read()
+            if self._failed is not None:
+                self._outgoing.read()
+                raise OSError(self._failed, os.strerror(self._failed))
             if not writer.ready:
                 return False
             try:
@@ -149,6 +130,9 @@ class MemoryEngine:
             except BlockingIOError:
                 writer.ready = False
                 return False
+            except ConnectionError as error:
+                self._failed = error.errno
+                raise
             self._unsent = unsent[sent:]
             self._sent += sent
 
@@ -178,9 +162,13 @@ class MemoryEngine:
             self._incoming.write_eof()
         return True
 
+    def _backlog(self) -> int:
+        """Return how many bytes of ciphertext are to be sent."""
+        return len(self._unsent) + self._outgoing.pending
+
     def _produced(self) -> int:
         """Return how many bytes of ciphertext have been produced in all."""
-        return self._sent + len(self._unsent) + self._outgoing.pending
+        return self._sent + self._backlog()
 
     # ---- waiting ----
 
@@ -198,15 +186,9 @@ class MemoryEngine:
         deadline = None
         if timeout == 0:
             self._reader.ready = self._writer.ready = True  # without waits nothing sets them
-        hungry = (
-            receiving
-            and self._flowing
-            and not (self._early or self._incoming.pending or self.tls.pending())
-            and timeout != 0
-        )
+        hungry = receiving and self._flowing and timeout != 0 and not self.holds()
         while True:
             if self._credit <= 0 and timeout != 0:
-                self._credit = BURST
                 yield from self._let_others_run(self._reader)
             self._credit -= 1
             if not hungry:
@@ -222,42 +204,24 @@ class MemoryEngine:
             try:
                 clear = self._push()
             except OSError:
-                if not self._pull() or self._incoming.eof:
+                self._reader.ready = True  # what the peer sent before it left comes first
+                if self._pull() and (receiving or not self._incoming.eof):
+                    continue
+                if not receiving:
                     raise
-                continue  # what the peer sent before it left comes first
-            if self._pull():
+                clear = True
+            full = not clear and self._backlog() > BACKLOG
+            if not full and self._pull():
                 continue
             if timeout == 0:
                 raise want_read() if clear else want_write()
             if deadline is None:
                 deadline = deadline_of(timeout)
-            yield from self._wait_for_input(clear, seconds_left(deadline))
-
-    @green
-    def _wait_for_input(self, clear: bool, left: Optional[float]) -> Green[None]:
-        """Wait until something can be read or was read; if not *clear*, also for room to send."""
-        self._credit = BURST
-        reader = self._reader
-        if reader.gt is not NOBODY or self._either:
-            yield from self._stand_by(left)
-            return
-        try:
-            if clear or self._writer.gt is not NOBODY:
-                yield from reader.wait(left, timed_out())
-            else:
-                self._either = True
-                try:
-                    yield from wait_fd(
-                        self._sock.fileno(),
-                        POLLIN | POLLOUT,
-                        timeout=left,
-                        timeout_exc=timed_out(),
-                    )
-                finally:
-                    self._either = False
+            if full:
+                yield from self._wait_for_room(seconds_left(deadline))
+                continue
+            yield from self._wait_for_input(seconds_left(deadline), room=not clear)
             self._pull()
-        finally:
-            self._line.wake_all(None)
 
     @green
     def _flush(
@@ -271,57 +235,16 @@ class MemoryEngine:
         What others add meanwhile is theirs to send: a greenthread that finishes a handshake in order
         to receive must not wait for a sender whose peer waits for the same.
         """
-        writer = self._writer
         if goal is None:
             goal = self._produced()
         if timeout == 0:
-            writer.ready = True
+            self._writer.ready = True
         while not self._push() and self._sent < goal:
             if timeout == 0:
                 raise want_write()
             if deadline is None:
                 deadline = deadline_of(timeout)
-            left = seconds_left(deadline)
-            self._credit = BURST
-            if writer.gt is not NOBODY or self._either:
-                yield from self._stand_by(left)
-                continue
-            try:
-                yield from writer.wait(left, timed_out())
-            except BaseException:
-                self._alarm_receiver()
-                raise
-            finally:
-                self._line.wake_all(None)
-
-    @green
-    def _stand_by(self, left: Optional[float]) -> Green[None]:
-        """Wait until the greenthread that waits on the socket has done so."""
-        wait: Wait[None] = Wait(self, "what another greenthread does here", self._line, left)
-        yield from wait.get()
-        if wait.expired:
-            raise timed_out()
-        if self._descriptor.closed:
-            raise ClosedResource(f"{self!r} was closed while this greenthread waited for it")
-
-    @green
-    def _let_others_run(self, side: Direction) -> Green[None]:
-        """Let ready greenthreads run, and keep *side*, so that closing it is noticed here."""
-        if side.gt is not NOBODY:
-            yield from checkpoint()  # another one waits on it: this one needs the other direction
-            return
-        try:
-            yield from side.let_others_run()
-        finally:
-            self._line.wake_all(None)  # it was kept from those that stand by
-
-    def _alarm_receiver(self) -> None:
-        """Wake the greenthread that waits for input, which then sends what is left.
-
-        It waits for the reading side, or by number for both sides.  The event that the poller
-        reports when input has come wakes both kinds of waits; here it is a false alarm.
-        """
-        self._descriptor.event(POLLIN)
+            yield from self._wait_for_room(seconds_left(deadline))
 
     # ---- the operations ----
 
@@ -343,9 +266,6 @@ class MemoryEngine:
             # it has sent must be read.
             if not tls.server_side or tls.version() != "TLSv1.3":
                 raise
-            # Receiving would fail at the tickets again, which OpenSSL's own sockets do not.
-            self._unsent = b""
-            self._outgoing.read()
 
     @green
     def receive(self, size: int, timeout: Optional[float]) -> Green[bytes]:
@@ -401,7 +321,6 @@ class MemoryEngine:
             yield from self._flush(timeout, deadline)
         while done < size:
             if self._credit <= 0:
-                self._credit = BURST
                 yield from self._let_others_run(self._writer)
             self._credit -= 1
             while done < size and self._outgoing.pending < BATCH:
@@ -466,7 +385,33 @@ class MemoryEngine:
         yield from self._exchange(self.tls.unwrap, timeout)
         yield from self._flush(timeout)
 
+    @green
+    def announce_end(self, timeout: Optional[float]) -> Green[None]:
+        self._flowing = False
+        try:
+            self.tls.unwrap()
+        except SSLError:
+            pass  # the peer has not announced its end, or what it sent is no such thing
+        yield from self._flush(timeout)
+
     # ---- plain calls ----
+
+    def receive_nowait(self, size: int) -> bytes:
+        self._reader.ready = self._writer.ready = True
+        while True:
+            try:
+                data = self._take_early(size) if self._early else self.tls.read(size)
+            except SSLWantReadError:
+                self.push()
+                if self._backlog() > BACKLOG or not self._pull():
+                    raise
+            else:
+                self._flowing = bool(data)
+                self.push()
+                return data
+
+    def holds(self) -> bool:
+        return bool(self._early or self._incoming.pending or self.tls.pending())
 
     def pending(self) -> int:
         return len(self._early) + self.tls.pending()

@@ -19,7 +19,7 @@ from .._compat import POLLIN as _IN
 from .._compat import POLLOUT as _OUT
 from .._compat import POLLPRI as _PRI
 from ..abc import Green, green
-from ..kernel import sleep
+from ..kernel import holders, sleep
 from . import _ready
 from ._mirror import mirror
 
@@ -91,7 +91,12 @@ def select(
         return [], [], []
 
     def look() -> Ready:
-        return _select(reading, writing, exceptional, 0)
+        found: Ready = _select(reading, writing, exceptional, 0)
+        if not holders:
+            return found
+        either = {_fileno(obj) for obj in found[0]}
+        either.update(_ready.held({_fileno(obj): _IN for obj in reading}))
+        return [obj for obj in reading if _fileno(obj) in either], found[1], found[2]
 
     def wait() -> Green[Ready]:
         masks: Dict[int, int] = {}
@@ -163,7 +168,7 @@ if sys.platform != "win32":
             seconds = None if timeout is None or timeout < 0 else timeout / 1000
 
             def look() -> List[Tuple[int, int]]:
-                return self._poll.poll(0)
+                return _ready.with_held(self._poll.poll(0), self._masks)
 
             return (
                 yield from _ready.ready_within(
@@ -187,12 +192,14 @@ if sys.platform == "linux":
             self._epoll: real.epoll = real.epoll(  # pyright: ignore[reportDeprecated]  as there
                 sizehint, flags
             )
+            self._masks: Dict[int, int] = {}  # of what was registered through this object
 
         @classmethod
         def fromfd(cls, fd: int) -> Self:
             """Source: ``epoll.fromfd``."""
             made = cls.__new__(cls)
             made._epoll = real.epoll.fromfd(fd)
+            made._masks = {}
             return made
 
         @property
@@ -213,13 +220,16 @@ if sys.platform == "linux":
         def register(self, fd: FileDescriptorLike, eventmask: int = _IN | _PRI | _OUT) -> None:
             """Source: ``epoll.register``."""
             self._epoll.register(fd, eventmask)
+            self._masks[_fileno(fd)] = eventmask
 
         def modify(self, fd: FileDescriptorLike, eventmask: int) -> None:
             """Source: ``epoll.modify``."""
             self._epoll.modify(fd, eventmask)
+            self._masks[_fileno(fd)] = eventmask
 
         def unregister(self, fd: FileDescriptorLike) -> None:
             """Source: ``epoll.unregister``."""
+            self._masks.pop(_fileno(fd), None)
             self._epoll.unregister(fd)
 
         @green
@@ -246,7 +256,14 @@ if sys.platform == "linux":
             seconds = None if timeout is None or timeout < 0 else timeout
 
             def look() -> List[Tuple[int, int]]:
-                return self._epoll.poll(0, maxevents)
+                found = self._epoll.poll(0, maxevents)
+                if holders and (maxevents < 0 or len(found) < maxevents):
+                    found = _ready.with_held(found, self._masks)
+                    for fd, _ in found:
+                        if self._masks.get(fd, 0) & real.EPOLLONESHOT:
+                            self._masks[fd] = 0
+                            self._epoll.modify(fd, real.EPOLLONESHOT)
+                return found if maxevents < 0 else found[:maxevents]
 
             return (
                 yield from _ready.ready_within(

@@ -26,6 +26,7 @@ from typing import (
 
 from .._compat import POLLIN, POLLOUT
 from ..abc import Green, Op, green
+from ..kernel import holders, holds_input
 from . import _ready
 from ._mirror import mirror
 
@@ -136,7 +137,15 @@ class _Mirrored(BaseSelector):
         return self._selector.get_map()
 
     def _look(self) -> Ready:
-        return self._selector.select(0)
+        found = self._selector.select(0)
+        keys = self._selector.get_map() if holders else None
+        if not keys:
+            return found
+        events = {key.fd: (key, mask) for key, mask in found}
+        for key in list(keys.values()):
+            if key.events & EVENT_READ and holds_input(key.fd):
+                events[key.fd] = (key, EVENT_READ | events.get(key.fd, (key, 0))[1])
+        return list(events.values())
 
     def _wait(self) -> Green[Ready]:
         masks: Dict[int, int] = {}

@@ -216,6 +216,7 @@ def get_server_certificate(
 # The names that wait.
 __green__: Tuple[str, ...] = (
     "SSLSocket.accept",
+    "SSLSocket.announce_end",
     "SSLSocket.connect",
     "SSLSocket.connect_ex",
     "SSLSocket.do_handshake",

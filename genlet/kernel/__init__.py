@@ -40,7 +40,7 @@ from .current import here
 from .delivery import fail_wait
 from .descriptor import Descriptor, Direction
 from .driver import Runner, run
-from .fdwait import check_open, closings_of, trampoline, wait_fd
+from .fdwait import check_open, closings_of, holders, holds_input, trampoline, wait_fd
 from .greenthread import AnyGreenThread, GreenThread, waiting
 from .group import Group
 from .guest import Guest
@@ -108,6 +108,8 @@ __all__ = [
     "get_scheduler",
     "getcurrent",
     "here",
+    "holders",
+    "holds_input",
     "interrupted_by",
     "move_on_after",
     "move_on_at",

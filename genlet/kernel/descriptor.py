@@ -258,6 +258,25 @@ class Descriptor(Watched):
         if self.interest:
             self._lower(mask)
 
+    @green
+    def wait_either(self, timeout: Optional[float], error: ExceptionLike) -> Green[int]:
+        """Wait until the descriptor is ready on either side, and return the sides that are.
+
+        Args:
+            timeout: Seconds; None waits forever.
+            error: The exception to raise when they have passed.
+
+        Raises:
+            BusyResource: Another greenthread waits on one of the sides.
+            ClosedResource: The descriptor was closed meanwhile.
+        """
+        hub = running().scheduler.hub
+        assert isinstance(hub, Hub)
+        if self.hub is not hub:
+            self._bind(hub)  # or the event would be of the number, and the sides not told
+        wait = FdWait(self.fd, POLLIN | POLLOUT, timeout, beneath=True)
+        return (yield from wait.get(error))
+
     def want(self, side: Direction, scheduler: Kernel) -> None:
         """Have the poller report when *side* is ready: `watch` for a wait by side."""
         hub = scheduler.hub

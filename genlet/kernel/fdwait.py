@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Union
+from typing import Callable, Dict, Optional, Protocol, Union
 
 from .._compat import POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, POLLRDHUP
 from ..abc import Green, HasFileno, green
@@ -19,13 +19,42 @@ READABLE: int = POLLIN | POLLPRI | POLLRDHUP | POLLHUP | POLLERR | POLLNVAL
 WRITABLE: int = POLLOUT | POLLHUP | POLLERR | POLLNVAL
 
 
+class HoldsInput(Protocol):
+    """Something above a descriptor that may have taken input from it which nobody has read yet."""
+
+    def holds(self) -> bool:
+        """Whether it has."""
+        ...
+
+
+# By the number of the descriptor: a weak reference, or what acts like one.  Whoever waits for such a
+# descriptor to be readable, or asks whether it is, must not wait for what was taken already.
+holders: Dict[int, Callable[[], Optional[HoldsInput]]] = {}
+
+
+def holds_input(fd: int) -> bool:
+    """Whether input of the descriptor *fd* was taken from it and is still to be read."""
+    holder = holders.get(fd)
+    if holder is None:
+        return False
+    found = holder()
+    return found is not None and found.holds()
+
+
 class FdWait(Suspension):
-    """Waits until the descriptor with a given number is ready."""
+    """Waits until the descriptor with a given number is ready.
 
-    __slots__ = ("closings", "fd", "got", "mask", "timeout", "timer")
+    Args:
+        beneath: What an object above the descriptor holds does not count: that object waits itself.
+    """
 
-    def __init__(self, fd: int, mask: int, timeout: Optional[float]) -> None:
+    __slots__ = ("beneath", "closings", "fd", "got", "mask", "timeout", "timer")
+
+    def __init__(
+        self, fd: int, mask: int, timeout: Optional[float], beneath: bool = False
+    ) -> None:
         self.fd: int = fd
+        self.beneath: bool = beneath
         self.mask: int = mask
         if timeout is not None and (timeout.__class__ is not float or not timeout < inf):
             timeout = check_timeout(timeout, "the timeout")
@@ -54,6 +83,10 @@ class FdWait(Suspension):
     def arm(self, gt: Greenlet) -> None:
         check_open(self.fd, self.closings)
         self.gt = gt
+        if holders and self.mask & POLLIN and not self.beneath and holds_input(self.fd):
+            self.got = POLLIN
+            self._settle()
+            return
         scheduler = gt.scheduler
         if self.timeout is not None:
             scheduler.timers.add(scheduler.clock() + self.timeout, self)

@@ -6,17 +6,20 @@
 # accepting  one connection after the other, in spite of what passes
 # listen   on TCP addresses, Unix sockets, what systemd hands over
 # proxied  the PROXY protocol
+# reload   TLS contexts that are made anew while a server runs
 # serve    a greenthread for each connection
 
 from ..errors import IncompleteReadError, LimitOverrunError
 from .connect import ConnectError, ConnectRefused, connect, connect_unix
 from .listen import Listener, Listeners, inherited_listeners, listen, listen_unix
+from .reload import ContextSource
 from .serve import serve
 from .stream import Lines, Stream, Transport
 
 __all__ = [
     "ConnectError",
     "ConnectRefused",
+    "ContextSource",
     "IncompleteReadError",
     "LimitOverrunError",
     "Lines",

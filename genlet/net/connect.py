@@ -70,7 +70,8 @@ def connect(
 
     Args:
         host: A name or a numeric address.
-        tls: True, or an `ssl.SSLContext`, to secure the connection.
+        tls: True, or an `ssl.SSLContext`, to secure the connection.  True verifies the server, and
+            speaks TLS 1.2 or later.
         server_hostname: The name that the certificate must have; by default *host*.
         local_address: (numeric address, port) to connect from; port 0 for any.
         happy_eyeballs_delay: Seconds; infinity tries one address after the other.
@@ -102,9 +103,11 @@ def connect(
     if not tls:
         return stream
     if tls is True:
-        from ..green.ssl import create_default_context
+        from ..green.ssl import TLSVersion, create_default_context
 
         tls = create_default_context()
+        if tls.minimum_version < TLSVersion.TLSv1_2:  # before Python 3.10
+            tls.minimum_version = TLSVersion.TLSv1_2
     return (yield from stream.start_tls(tls, server_hostname=server_hostname or host))
 
 

@@ -47,6 +47,8 @@ from .stream import Stream
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+    ContextOrSource = Union[SSLContext, Callable[[], SSLContext]]
+
 __all__ = ["serve"]
 
 Handler = Callable[[Stream], Green[object]]
@@ -59,7 +61,7 @@ def serve(
     listeners: Union[Listener, Iterable[Listener]],
     *,
     limit: int = 1000,
-    tls: Optional[SSLContext] = None,
+    tls: Optional[ContextOrSource] = None,
     handshake_timeout: float = 10.0,
     stopper: Optional[Stopper] = None,
     drain: float = inf,
@@ -91,7 +93,8 @@ def serve(
         handler: A green function.
         listeners: It closes them at its end, whatever the end.
         limit: Handlers at a time.  At the limit nothing is accepted: clients wait in the backlog.
-        tls: Secures every connection before its handler begins.
+        tls: Secures every connection before its handler begins: a context, or a plain function that
+            returns the context for a connection that begins now, such as a `ContextSource`.
         handshake_timeout: Seconds for that; a client that stays silent is dropped then.
         stopper: Stops it.
         drain: Seconds the handlers have to end after the last listener was closed; then they are
@@ -138,14 +141,14 @@ class Server:
         self,
         handler: Handler,
         limit: int,
-        tls: Optional[SSLContext],
+        tls: Optional[ContextOrSource],
         handshake_timeout: float,
         on_error: Optional[OnError],
         on_full: Optional[Callable[[], object]],
         trusted: Trusted,
     ) -> None:
         self._handler: Handler = handler
-        self._tls: Optional[SSLContext] = tls
+        self._tls: Optional[ContextOrSource] = tls
         self._handshake_timeout: float = handshake_timeout
         self._on_error: Optional[OnError] = on_error
         self._on_full: Optional[Callable[[], object]] = on_full
@@ -289,8 +292,13 @@ class Server:
         return stream
 
     @green
-    def _secure(self, stream: Stream, context: SSLContext) -> Green[Optional[Stream]]:
+    def _secure(self, stream: Stream, tls: ContextOrSource) -> Green[Optional[Stream]]:
         """Return the stream secured; None if the client fails to, which is nobody's error here."""
+        try:
+            context = tls() if callable(tls) else tls
+        except Exception as exc:
+            self._failed(stream, getcurrent(), exc)
+            return None
         try:
             with fail_after(self._handshake_timeout):
                 return (yield from stream.start_tls(context, server_side=True))

@@ -230,6 +230,31 @@ class Stream:
             self.buffered,
         )
 
+    def peek(self) -> Optional[bytes]:
+        """Return what can be read without waiting, and leave it to be read.
+
+        It reads ahead until 64 KiB are held, through TLS too: what comes there without data, such as
+        a session ticket, is nothing.
+
+        Returns:
+            The bytes; empty if the stream has ended, None if nothing has come.
+
+        Raises:
+            BusyResource: Another greenthread reads.
+            ConnectionResetError: The peer has reset the connection.  What came before can be read.
+        """
+        while (room := CHUNK - self.buffered) > 0:
+            try:
+                chunk = self.socket.recv_nowait(room)
+            except BlockingIOError:
+                break
+            if not chunk:
+                if not self._data:
+                    return b""
+                break
+            self._hold(chunk)
+        return bytes(self._data[self._at :]) or None
+
     def unread(self, data: bytes) -> None:
         """Put *data* in front of what will be read next: for code that has to look before it reads."""
         if data:
@@ -368,7 +393,7 @@ class Stream:
         if self._refusal is not None:
             raise self._refused()
         yield from ()
-        if hasattr(self.socket, "unwrap"):
+        if hasattr(self.socket, "announce_end"):
             raise OSError(errno.EOPNOTSUPP, "TLS cannot end on one side only: finish() the stream")
         self.socket.shutdown(real.SHUT_WR)
         self._refusal = ENDED
@@ -382,6 +407,17 @@ class Stream:
         return BrokenPipeError(errno.EPIPE, text)
 
     # ---- TLS ----
+
+    @property
+    def secure(self) -> bool:
+        """Whether the bytes pass through TLS."""
+        return bool(getattr(self.socket, "secure", False))
+
+    @property
+    def alpn(self) -> Optional[str]:
+        """The protocol that both sides have agreed on by ALPN; None without TLS or agreement."""
+        selected = getattr(self.socket, "selected_alpn_protocol", None)
+        return None if selected is None else selected()
 
     @green
     def start_tls(
@@ -452,15 +488,15 @@ class Stream:
             if self._refusal not in (None, ENDED):
                 raise self._refused()
             self._finished = True
-            unwrap = getattr(self.socket, "unwrap", None)
+            announce_end = getattr(self.socket, "announce_end", None)
             with move_on_after(linger):
                 try:
-                    if unwrap is not None:
-                        yield from unwrap()
+                    if announce_end is not None:
+                        yield from announce_end()
                     else:
                         yield from self.send_eof()
-                        while (yield from self.socket.recv(CHUNK)):
-                            pass
+                    while (yield from self.socket.recv(CHUNK)):
+                        pass
                 except OSError:
                     pass
 

@@ -21,6 +21,7 @@ from genlet.abc import Green
 from genlet.green import ssl
 
 from .certificates import certificates
+from .engines import engine as engine
 
 Move = Tuple[Any, ...]
 Outcome = Tuple[Any, ...]
@@ -286,10 +287,10 @@ NOT_WAITING: List[Move] = [
 ]
 UNWRAPPED: List[Move] = [
     *TALK[:-1],
-    ("client", "recv", 100000),
-    ("client", "recv", 100000),
-    ("client", "recv", 100000),
-    ("client", "recv", 100000),
+    ("client", "recv", 30000),
+    ("client", "recv", 30000),
+    ("client", "recv", 30000),
+    ("client", "recv", 30000),
     ("both", "unwrap"),
     ("client", "version"),
     ("client", "sendall", 8, 5),

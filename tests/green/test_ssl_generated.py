@@ -9,6 +9,7 @@ import pytest
 
 from genlet._compat import IS_PYPY
 
+from .engines import ENGINES, using
 from .test_ssl_differential import HELLO, NEW, OLD, Case, Move, compare
 
 if IS_PYPY:
@@ -73,6 +74,7 @@ MOVES = st.one_of(
 )
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @hypothesis.given(
     moves=st.lists(MOVES, max_size=15),
     version=st.sampled_from([OLD, NEW]),
@@ -80,10 +82,11 @@ MOVES = st.one_of(
 )
 @hypothesis.settings(max_examples=100, deadline=None, derandomize=True, database=None)
 def test_any_script_has_the_outcomes_it_has_with_the_standard_library(
-    moves: List[Tuple[Any, ...]], version: real.TLSVersion, suppress: bool
+    engine: str, moves: List[Tuple[Any, ...]], version: real.TLSVersion, suppress: bool
 ) -> None:
     """Whatever is sent, received and closed in whatever order: results and errors are the same."""
     model = Model()
     for what, *details in moves:
         getattr(model, what)(*details)
-    compare(Case(version=version, suppress=suppress), model.script)
+    with using(engine):
+        compare(Case(version=version, suppress=suppress), model.script)

@@ -12,6 +12,7 @@ from genlet.abc import Green
 from genlet.green import socket, ssl
 from genlet.kernel import Descriptor, GreenThread, available_hubs, get_scheduler
 from tests.green.certificates import certificates
+from tests.green.engines import engine as engine
 from tests.laws.soak import unobserved
 
 pytestmark = pytest.mark.slow

@@ -15,9 +15,11 @@ import genlet
 from genlet import tpool
 from genlet.abc import Green
 from genlet.errors import ClosedResource
-from genlet.net import Stream, connect, listen, serve
+from genlet.green.ssl import SSLSocket
+from genlet.net import ContextSource, Stream, connect, listen, serve
 from genlet.testing import cancel_everywhere
 from tests.green.certificates import certificates
+from tests.green.engines import engine as engine
 from tests.net import How, run, tcp, turns
 
 
@@ -128,6 +130,101 @@ def test_a_client_that_speaks_no_tls_is_dropped(capsys: pytest.CaptureFixture[st
 
     run(main)
     assert capsys.readouterr().err == ""
+
+
+# ---- renewed certificates -------------------------------------------------------------------------
+
+
+def shown(stream: Stream) -> bytes:
+    """Return the certificate that the peer has shown."""
+    sock = stream.socket
+    assert isinstance(sock, SSLSocket)
+    found = sock.getpeercert(True)
+    assert found is not None
+    return found
+
+
+def test_a_reloaded_certificate_is_shown_to_those_who_come_later() -> None:
+    """Nothing restarts: the connection that exists goes on; a reload that fails changes nothing."""
+    made = certificates()
+    files = [(made.server, made.server_key)]
+
+    def make() -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*files[-1])
+        return context
+
+    trusting = client_context()
+    trusting.check_hostname = False
+
+    def ask(stream: Stream) -> Green[None]:
+        yield from stream.send_all(b"x\n")
+        assert (yield from stream.read_line()) == b"x\n"
+
+    def main() -> Green[None]:
+        stopper = genlet.Stopper()
+        source = ContextSource(make)
+        with listen("127.0.0.1", 0) as listeners, genlet.TaskGroup() as group:
+            group.spawn(lambda: serve(echo, listeners, tls=source, stopper=stopper))
+
+            def call() -> Green[Stream]:
+                return connect("127.0.0.1", listeners.port, tls=trusting)
+
+            with (yield from call()) as first:
+                yield from ask(first)
+                files.append((made.elsewhere, made.elsewhere_key))
+                source.reload()
+                with (yield from call()) as second:
+                    yield from ask(second)
+                    yield from ask(first)
+                    assert shown(first) != shown(second)
+                    files.append((made.server, made.elsewhere_key))  # they do not match
+                    with pytest.raises(ssl.SSLError, match=r"(?i)mismatch"):
+                        source.reload()
+                    with (yield from call()) as third:
+                        yield from ask(third)
+                        assert shown(third) == shown(second)
+                        yield from third.finish()
+                    yield from second.finish()
+                yield from first.finish()
+            stopper.stop()
+            yield from group.join()
+
+    run(main)
+
+
+def test_a_source_of_contexts_that_fails_is_reported_and_costs_one_connection() -> None:
+    """The server goes on."""
+    errors: List[BaseException] = []
+
+    def source() -> ssl.SSLContext:
+        if not errors:
+            raise FileNotFoundError("server.pem")
+        return server_context()
+
+    def main() -> Green[None]:
+        stopper = genlet.Stopper()
+        with listen("127.0.0.1", 0) as listeners, genlet.TaskGroup() as group:
+            group.spawn(
+                lambda: serve(
+                    echo,
+                    listeners,
+                    tls=source,
+                    stopper=stopper,
+                    on_error=lambda _, exc: errors.append(exc),
+                )
+            )
+            call = connect("127.0.0.1", listeners.port, tls=client_context())
+            with pytest.raises(OSError, match=r"(?i)eof|reset"):
+                yield from call
+            assert [type(one) for one in errors] == [FileNotFoundError]
+            call = connect("127.0.0.1", listeners.port, tls=client_context())
+            with (yield from call) as stream:
+                yield from stream.finish()
+            stopper.stop()
+            yield from group.join()
+
+    run(main)
 
 
 # ---- upgrading ------------------------------------------------------------------------------------
