@@ -47,7 +47,7 @@ REFERENCE = re.compile(r"`([\w/]+\.py):\s+([\w.]+)`")
 STEP = re.compile(r"^\d+\. `([\w/]+\.py): ([\w.]+)`", re.M)
 BLOCKS: List[str] = re.findall(r"^```python\n(.*?)^```$", TEXT, re.M | re.S)
 
-MAX_PATH = 1700  # lines of the files that a newcomer reads first
+MAX_PATH = 1550  # lines of the files that a newcomer reads first
 MAX_FILE = 700
 
 Function = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -16,6 +16,7 @@ from typing import (
     Optional,
     Type,
     Union,
+    cast,
     overload,
 )
 
@@ -285,7 +286,8 @@ class Endpoint:
     def getsockopt(self, level: int, optname: int, buflen: int, /) -> bytes: ...
     def getsockopt(self, level: int, optname: int, /, *buflen: int) -> Union[int, bytes]:
         """Source: ``socket.getsockopt``."""
-        return self._sock.getsockopt(level, optname, *buflen)
+        # typeshed has two signatures for one and two arguments; more are refused by the call itself.
+        return cast("Union[int, bytes]", self._sock.getsockopt(level, optname, *buflen))
 
     def setsockopt(self, level: int, optname: int, *value: Any) -> None:
         """Source: ``socket.setsockopt``."""

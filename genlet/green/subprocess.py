@@ -14,6 +14,7 @@ from subprocess import PIPE as PIPE
 from subprocess import STDOUT as STDOUT
 from subprocess import CalledProcessError as CalledProcessError
 from subprocess import CompletedProcess as CompletedProcess
+from subprocess import list2cmdline as list2cmdline
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -39,10 +40,7 @@ if TYPE_CHECKING:
     from subprocess import DEVNULL as DEVNULL
     from subprocess import SubprocessError as SubprocessError
     from subprocess import TimeoutExpired as TimeoutExpired
-    from subprocess import list2cmdline as list2cmdline
 
-
-if TYPE_CHECKING:
     from ._subprocess_types import CallDecorator, Command, OutputDecorator, RunDecorator
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from __future__ import annotations
 import errno
 import socket as real
 import warnings
-from typing import IO, TYPE_CHECKING, Any, List, Optional, Protocol, Union, cast
+from typing import IO, TYPE_CHECKING, Any, Callable, List, Optional, Protocol, Union, cast
 
 from .._counts import check_count, check_size
 from ..abc import Green, green
@@ -356,7 +356,7 @@ class Stream:
         self._refusal = BUSY
         self._sent = True
         try:
-            sent = yield from self._send_file(file, offset, count)
+            sent: int = yield from self._send_file(file, offset, count)
         except BaseException:
             if self._refusal is BUSY:
                 self._refusal = FAILED
@@ -367,10 +367,10 @@ class Stream:
 
     @green
     def _send_file(self, file: IO[bytes], offset: int, count: Optional[int]) -> Green[int]:
-        sendfile = getattr(self.socket, "sendfile", None)
+        # Not all platforms have the method.
+        sendfile: Optional[Callable[..., Green[int]]] = getattr(self.socket, "sendfile", None)
         if sendfile is not None:
-            sent: int = yield from sendfile(file, offset, count)
-            return sent
+            return (yield from sendfile(file, offset, count))
         file.seek(offset)
         sent = 0
         while count is None or sent < count:

@@ -434,7 +434,11 @@ def test_a_refused_wait_by_number_on_a_green_socket_leaves_nothing_behind(
             if refusal == "closed without a word":
                 os.close(number)
             timeout: Any = 10**400 if refusal == "too late" else None
-            victim = yield from start(lambda: wait_fd(number, POLLIN, timeout=timeout))
+
+            def refused() -> Green[int]:
+                return (yield from wait_fd(number, POLLIN, timeout=timeout))
+
+            victim = yield from start(refused)
             found = yield from outcome(victim)
             if refusal == "closed without a word":
                 # On a hub that cannot tell at once it may count as ready: the next call tells.
