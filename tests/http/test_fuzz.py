@@ -17,7 +17,7 @@ from .wires import PARSERS, events, new_wire
 
 TOKENS = st.text(string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~", min_size=1, max_size=12)
 DECIDING = {"content-length", "transfer-encoding", "host", "connection", "expect", "upgrade"}
-NAMES = TOKENS.filter(lambda name: name.lower() not in DECIDING)
+NAMES: st.SearchStrategy[str] = TOKENS.filter(lambda name: name.lower() not in DECIDING)
 VALUES = st.text(
     st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=20
 ).map(lambda value: "".join(char for char in value if char >= " " and char != "\x7f").strip(" "))

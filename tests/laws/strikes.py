@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import dis
 import importlib
 import pkgutil
 import select
@@ -172,7 +173,7 @@ class Strike:
         if not self._left:
             self.struck = True
             if line is None:
-                starts = [number for start, _, number in code.co_lines() if start <= offset]
+                starts = [number for start, number in dis.findlinestarts(code) if start <= offset]
                 line = starts[-1]
             self.where = f"{code.co_filename.rpartition('/')[2]}:{line} in {code.co_name}"
             if self._instructions:
