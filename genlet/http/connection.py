@@ -444,7 +444,7 @@ class Connection(Late):
         except OSError as exc:
             raise ClientGone(*exc.args) from None
         finally:
-            self.late_at = inf
+            self.late_at: float = inf
 
     # ---- the end of an exchange ----
 

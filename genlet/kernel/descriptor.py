@@ -119,7 +119,7 @@ class Direction(Suspension):
             if self.timer:
                 gt.scheduler.timers.cancel(self)
         except BaseException:
-            self.open = True  # no stack, no memory: it can be tried again
+            self.open: bool = True  # no stack, no memory: it can be tried again
             raise
         return True
 

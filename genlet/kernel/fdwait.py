@@ -107,7 +107,7 @@ class FdWait(Suspension):
             if self.timer:
                 scheduler.timers.cancel(self)
         except BaseException:
-            self.open = True  # no stack, no memory: it can be tried again
+            self.open: bool = True  # no stack, no memory: it can be tried again
             raise
         return True
 

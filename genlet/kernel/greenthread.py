@@ -104,7 +104,7 @@ class GreenThread(Greenlet, Generic[T]):
         if error is None:
             return self.value
         try:
-            self.heard = True
+            self.heard: bool = True
             if self.ended_as_told and isinstance(error, Cancelled):
                 raise _told(error)
             raise error.with_traceback(self.traceback)

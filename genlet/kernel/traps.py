@@ -112,7 +112,7 @@ class Sleep(Suspension):
         try:
             self.gt.scheduler.timers.cancel(self)
         except BaseException:
-            self.open = True  # no stack, no memory: it can be tried again
+            self.open: bool = True  # no stack, no memory: it can be tried again
             raise
         return True
 

@@ -196,7 +196,7 @@ class Wait(Suspension, Generic[T]):
             if self.timer:
                 self.gt.scheduler.timers.cancel(self)
         except BaseException:
-            self.open = True  # no stack, no memory: it can be tried again
+            self.open: bool = True  # no stack, no memory: it can be tried again
             raise
         return True
 
