@@ -77,7 +77,7 @@ class GreenThread(Greenlet, Generic[T]):
         if error is None:
             return self.value
         if self.ended_as_told and isinstance(error, Cancelled):
-            self.heard = True
+            self.heard: bool = True
             raise _told(error)
         try:
             del error
