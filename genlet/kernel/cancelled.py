@@ -87,7 +87,10 @@ bare = BaseException.__new__
 # alive, with all the frames that they passed.  Until its next suspension it keeps one, the GreenletExit
 # of a kill, in ``killed_by``: most killed greenthreads end before that, and a note takes a fifth of the
 # time of a kill.
-Delivery = Tuple["Greenlet", int, bool]
+if TYPE_CHECKING:
+    Delivery = Tuple[Greenlet, int, bool]
+else:
+    Delivery = tuple  # a name in quotes between brackets loads ast, since Python 3.14
 
 
 def note(exc: BaseException, delivery: Delivery) -> None:
