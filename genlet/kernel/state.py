@@ -19,6 +19,7 @@
 # links, waiters           GreenThread.link, unlink and wait; endings
 # steps                    spawn, instruments, and throwing
 # gen, value, error, traceback, ended_as_told, heard    endings, once; heard also GreenThread.result
+#                          and a TaskGroup
 #
 # The states of a suspension, told by ``trap.gt`` and ``gt.trap``:
 #

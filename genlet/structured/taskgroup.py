@@ -247,6 +247,7 @@ class TaskGroup(Group):
         if error is not None and not gt.ended_as_told:
             if not isinstance(error, (KeyboardInterrupt, SystemExit)):
                 self._errors.append(error)
+                gt.heard = True  # the group raises it
             if not self.scope.cancel_called:
                 self.scope.origin = gt
                 self.scope.cancel(error)

@@ -151,6 +151,25 @@ def test_an_error_is_heard_when_it_is_raised_to_somebody() -> None:
     genlet.run(main)
 
 
+def test_an_error_of_a_child_is_heard_when_its_group_raises_it() -> None:
+    """The group raises it to its owner."""
+
+    def fails() -> Green[None]:
+        raise ValueError("an error")
+        yield
+
+    children: List[genlet.GreenThread[None]] = []
+
+    def main() -> Green[None]:
+        with genlet.TaskGroup(errors="first") as group:
+            children.append(group.spawn(fails))
+            yield from group.join()
+
+    with pytest.raises(ValueError, match="an error"):
+        genlet.run(main)
+    assert children[0].heard
+
+
 def test_a_runner_makes_the_scheduler_of_its_class_attribute() -> None:
     """A subclass has its own deadlock, its own report of survivors, and its own threads."""
     log: List[str] = []
