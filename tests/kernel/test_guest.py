@@ -419,6 +419,8 @@ def test_asyncio_hosts_a_guest() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+# pytest's own watchdog is a thread, which Python 3.15 counts too.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_forked_childs_copy_of_a_guest_is_inert(inside: bool) -> None:
     """Nothing of the parent's greenthreads runs in the child, not by turns and not by closing."""
