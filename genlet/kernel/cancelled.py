@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional, Tuple, Type, Union
+from typing import TYPE_CHECKING, Callable, Optional, Tuple, Type, Union
 
 if TYPE_CHECKING:
     from .state import Greenlet, Scope
@@ -79,7 +79,7 @@ def fresh(exc: ExceptionLike) -> BaseException:
         return error
 
 
-bare = BaseException.__new__
+bare: Callable[[Type[GreenletExit]], GreenletExit] = BaseException.__new__
 
 # A note on an exception that it was delivered to a greenthread: the greenthread, the sequence number
 # that the interruption dates from, and whether a greenthread that ends with this very object has not
