@@ -85,7 +85,7 @@ bare: Callable[[Type[GreenletExit]], GreenletExit] = BaseException.__new__
 # that the interruption dates from, and whether a greenthread that ends with this very object has not
 # failed.  It is kept on the exception.  A greenthread must not keep every exception it has survived
 # alive, with all the frames that they passed.  Until its next suspension it keeps one, the GreenletExit
-# of a kill, in ``killed_by``: most killed greenthreads end before that, and a note takes a fifth of the
+# of a kill, in ``killed_by``: most killed greenthreads end before that, and a note takes a sixth of the
 # time of a kill.
 if TYPE_CHECKING:
     Delivery = Tuple[Greenlet, int, bool]

@@ -22,8 +22,6 @@ from .state import Interrupt
 from .throwing import Throwing
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from .state import Greenlet, Kernel, Members
 
 # ---- the end of a greenthread ---------------------------------------------------------------------
@@ -54,7 +52,8 @@ def end(kernel: Kernel, gt: Greenlet, value: object, error: Optional[BaseExcepti
     if error is not None:
         gt.error = error
         gt.heard = False
-        # The traceback is kept: every waiter raises the error with this one.
+        # The traceback is kept, from where the greenthread's own function begins: every waiter raises
+        # the error with this one.
         traceback = error.__traceback__
         while traceback is not None and id(traceback.tb_frame.f_code) in STEPPERS:
             traceback = traceback.tb_next
@@ -66,11 +65,7 @@ def end(kernel: Kernel, gt: Greenlet, value: object, error: Optional[BaseExcepti
         settle(gt)
     if kernel.instruments is not None:
         kernel.instruments.tell("finished", gt)
-    group = gt.group
-    if group is kernel.root:  # its law of the last member, inlined: there is no owner
-        del group.members[gt]
-    else:
-        group.ended(gt)
+    gt.group.ended(gt)
     if gt is kernel.main:
         for what in gt.interrupts or ():
             if isinstance(what.exc, type) and issubclass(what.exc, KeyboardInterrupt):
@@ -259,13 +254,6 @@ class Closing:
 
 
 # ---- tracebacks ------------------------------------------------------------------------------------
-
-
-def without_kernel(traceback: Optional[TracebackType]) -> Optional[TracebackType]:
-    """Return *traceback* from where the greenthread's own function begins."""
-    while traceback is not None and id(traceback.tb_frame.f_code) in STEPPERS:
-        traceback = traceback.tb_next
-    return traceback
 
 
 # The code between the loop and a greenthread's function; the loop adds its own.  PyPy's Context.run

@@ -78,7 +78,7 @@ class GreenThread(Greenlet, Generic[T]):
             return self.value
         if self.ended_as_told and isinstance(error, Cancelled):
             self.heard: bool = True
-            raise _told(error)
+            raise _told(error)  # as in `result`, whose frame would take a twentieth of a kill
         try:
             del error
             return self.result()

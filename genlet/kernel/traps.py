@@ -31,16 +31,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..abc import Green, green
 from ..errors import SharedGenerator
 from .seconds import inf
 from .state import NOBODY, Greenlet, Suspension
 from .throwing import throw_in
-
-if TYPE_CHECKING:
-    pass
 
 
 def fault(trap: Suspension) -> BaseException:

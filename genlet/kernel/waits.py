@@ -143,7 +143,7 @@ class Wait(Suspension, Generic[T]):
             if line._live:
                 line.check_thread(gt.scheduler)
             self.gt = gt
-            line._line.append(self)  # line.join, inlined
+            line._line.append(self)
             line._live += 1
         try:
             timeout = self._timeout
@@ -189,11 +189,6 @@ class Waiters(Generic[T]):
     def __init__(self) -> None:
         self._line: Deque[Wait[T]] = deque()
         self._live: int = 0
-
-    def join(self, wait: Wait[T]) -> None:
-        """Append *wait*; called when it is armed."""
-        self._line.append(wait)
-        self._live += 1
 
     def leave(self, wait: Wait[T]) -> None:
         """Count one wait less; called while it is still live, once."""
