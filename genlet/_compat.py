@@ -121,7 +121,7 @@ def getenv(name: str) -> Optional[str]:
     """Return the environment variable *name*, None if it is not set; *name* is ASCII.
 
     ``os.environ.get`` raises and catches a KeyError for a variable that is not set, and a run asks for
-    two: that would be a fifth of the time of the shortest run.  So the dict behind the mapping is
+    two: that would be an eighth of the time of the shortest run.  So the dict behind the mapping is
     asked first, if there is one.
     """
     known = getattr(os.environ, "_data", None)

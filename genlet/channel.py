@@ -48,7 +48,7 @@ class ChannelStatistics(NamedTuple):
 class Pipe(Generic[T]):
     """What the ends of one channel share.
 
-    Invariants: while one waits to receive nothing is buffered; while one waits to send there is
+    Invariants: while one waits to receive, nothing is buffered; while one waits to send, there is
     no room.
     """
 

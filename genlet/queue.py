@@ -1,8 +1,8 @@
 """Queues between greenthreads: FIFO, LIFO and by priority."""
 
-# Invariants: while one waits to get nothing is stored; while one waits to put there is no room.  A getter is
-# woken with its item and a putter with its item stored or handed over, so neither is woken in vain,
-# and an interruption that comes before they run takes nothing back.
+# Invariants: while one waits to get, nothing is stored; while one waits to put, there is no room.  A
+# getter is woken with its item, and a putter with its item stored or handed over.  So neither is woken
+# in vain, and an interruption that comes before they run takes nothing back.
 #
 # A signal handler may call `put_nowait`, and interrupt whatever waits, between any two instructions.
 # It takes nothing out and joins no line.  So what is seen stored stays until it is taken here, and a

@@ -345,8 +345,8 @@ class CappedSemaphore:
             f" {len(self._acquirers)} waiting to acquire, {len(self._releasers)} to release>"
         )
 
-    # Invariants: while one waits to acquire no permit is free; while one waits to release there is no room.  So a
-    # releaser that is let in takes the room that an acquirer has just made.
+    # Invariants: while one waits to acquire, no permit is free; while one waits to release, there is no
+    # room.  So a releaser that is let in takes the room that an acquirer has just made.
 
     def _take(self) -> bool:
         if self._releasers.wake(True):

@@ -82,7 +82,7 @@ def fresh(exc: ExceptionLike) -> BaseException:
         return error
 
 
-bare = BaseException.__new__
+bare: Callable[[Type[GreenletExit]], GreenletExit] = BaseException.__new__
 
 
 class Delivery:
@@ -90,7 +90,7 @@ class Delivery:
 
     It is kept on the exception.  A greenthread must not keep every exception it has survived alive,
     with all the frames that they passed.  Until its next suspension it keeps one, the GreenletExit of
-    a kill, in ``killed_by``: most killed greenthreads end before that, and a note takes a fifth of
+    a kill, in ``killed_by``: most killed greenthreads end before that, and a note takes a sixth of
     the time of a kill.
     """
 

@@ -62,7 +62,8 @@ def end(
             gt.fault = gt.error = error
             gt.heard = False
             gt.ended_as_told = error is gt.killed_by or is_final(error, gt)
-            # The traceback is kept: every waiter raises the error with this one.
+            # The traceback is kept, from where the greenthread's own function begins: every waiter
+            # raises the error with this one.
             traceback = error.__traceback__
             while traceback is not None and id(traceback.tb_frame.f_code) in STEPPERS:
                 traceback = traceback.tb_next
@@ -86,11 +87,7 @@ def end(
         kernel.instruments.tell("finished", gt)
     if gt.interrupts is not None:
         kernel.pending.pop(gt, None)
-    group = gt.group
-    if group is kernel.root:  # its law of the last member, inlined: there is no owner
-        group.members.pop(gt, None)
-    else:
-        group.ended(gt)
+    gt.group.ended(gt)
     if gt is kernel.main:
         for what in gt.interrupts or ():
             if what.surfaced:

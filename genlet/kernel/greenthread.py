@@ -85,7 +85,7 @@ class GreenThread(Greenlet, Generic[T]):
             if cast(Greenlet, self.scheduler.current).attention:
                 yield from checkpoint()  # what interrupts the caller comes first
             self.heard = True
-            raise _told(error)
+            raise _told(error)  # as in `result`, whose frame would take a twentieth of a kill
         try:
             del error
             return self.result()

@@ -369,7 +369,7 @@ def test_a_hub_of_another_platform_is_refused_as_such(name: str) -> None:
 def test_a_variable_set_between_two_runs_counts_for_the_second(
     replaced: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each run asks the environment, also one that a program has put in the place of the first."""
+    """Each run asks the environment, also after a program has replaced the mapping."""
     if replaced:
         monkeypatch.setattr(os, "environ", dict(os.environ))
     monkeypatch.delitem(os.environ, "GENLET_HUB", raising=False)
