@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, List, Optional, TypeVar, Union, cast, overload
 
+from ._objects import is_a, text_of, traceback_of, with_traceback
 from .abc import Green, Op, green
 from .kernel import AnyGreenThread, ExceptionLike, Wait, Waiters, check_timeout, waiting
 
@@ -36,7 +37,7 @@ class Sent(Generic[T]):
         self.value: Optional[T] = value
         self.exc: Optional[ExceptionLike] = exc
         self.traceback: Optional[TracebackType] = (
-            exc.__traceback__ if isinstance(exc, BaseException) else None
+            traceback_of(exc) if is_a(exc, BaseException) else None
         )
 
     def get(self) -> T:
@@ -44,8 +45,8 @@ class Sent(Generic[T]):
         exc = self.exc
         if exc is None:
             return cast(T, self.value)  # send() took a T
-        if isinstance(exc, BaseException):
-            raise exc.with_traceback(self.traceback)  # or it would grow with every waiter
+        if is_a(exc, BaseException):
+            raise with_traceback(exc, self.traceback)  # or it would grow with every waiter
         raise exc()
 
 
@@ -188,7 +189,7 @@ class Event(Generic[T]):
         if sent is None:
             state = f"not ready, {len(self._line)} waiting"
         elif sent.exc is not None:
-            state = f"sent exception {sent.exc!r}"
+            state = f"sent exception {text_of(sent.exc)}"
         else:
-            state = f"sent {sent.value!r}"
+            state = f"sent {text_of(sent.value)}"
         return f"<{type(self).__name__} at {id(self):#x}: {state}>"

@@ -50,6 +50,7 @@ from typing import (
 from weakref import WeakSet
 
 from ._counts import check_count
+from ._objects import traceback_of, with_traceback
 from .abc import Green, Op, green
 from .end import END, End
 from .errors import WouldBlock
@@ -197,14 +198,15 @@ class Job(Wait[None], Generic[T]):
             self._error.__cause__ = exc
         except BaseException as exc:
             # Without this frame, whose job holds the error.
-            self._error = exc.with_traceback(_inner(exc))
+            self._error = with_traceback(exc, _inner(exc))
 
     def _plain(self, result: T) -> T:
         """Return *result* unless it shows that the function was no plain one."""
-        if not isinstance(result, (GeneratorType, CoroutineType)):
+        kind = type(cast(object, result))
+        if not issubclass(kind, (GeneratorType, CoroutineType)):
             return result
-        if isinstance(result, CoroutineType):
-            result.close()  # or it complains that it was never awaited
+        if issubclass(kind, CoroutineType):
+            cast(Any, result).close()  # or it complains that it was never awaited
             raise TypeError(f"execute wants a plain function; {self._name} is an async function")
         raise TypeError(
             f"execute wants a plain function; {self._name} returned a generator: if it is green,"
@@ -213,7 +215,7 @@ class Job(Wait[None], Generic[T]):
 
 
 def _inner(exc: BaseException) -> Optional[TracebackType]:
-    traceback = exc.__traceback__
+    traceback = traceback_of(exc)
     return traceback.tb_next if traceback is not None else None
 
 

@@ -35,6 +35,7 @@ from typing import (
 )
 
 from .. import condition, lock, semaphore
+from .._objects import traceback_of
 from ..abc import Green, Op, green
 from ..barrier import Barrier as Barrier
 from ..corolocal import get_ident as get_ident
@@ -289,7 +290,7 @@ class Thread:
         except SystemExit:
             pass
         except (Exception, Timeout) as exc:
-            excepthook(ExceptHookArgs((type(exc), exc, exc.__traceback__, self)))
+            excepthook(ExceptHookArgs((type(exc), exc, traceback_of(exc), self)))
 
     def _end(self, gt: AnyGreenThread) -> None:
         _threads.pop(gt, None)

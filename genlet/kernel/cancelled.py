@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional, Tuple, Type, Union
+from typing import TYPE_CHECKING, Optional, Tuple, Type, Union, cast
+
+from .._objects import attributes_of, is_a, text_of, with_traceback
 
 if TYPE_CHECKING:
     from .state import Greenlet, Scope
@@ -62,19 +64,22 @@ class GreenletExit(Cancelled):
 
 def check_exception(exc: object, taker: str) -> None:
     """Refuse something that cannot be raised, at the call that passed it."""
-    is_class = isinstance(exc, type) and issubclass(exc, BaseException)
-    if not is_class and not isinstance(exc, BaseException):
-        raise TypeError(f"{taker} takes an exception class or instance, not {exc!r}")
+    is_class = issubclass(type(exc), type) and issubclass(cast(type, exc), BaseException)
+    if not is_class and not is_a(exc, BaseException):
+        raise TypeError(f"{taker} takes an exception class or instance, not {text_of(exc)}")
 
 
 def fresh(exc: ExceptionLike) -> BaseException:
     """Return the exception to raise: a new one of a class, an instance without its traceback."""
     if exc is GreenletExit:
         return bare(GreenletExit)  # without arguments its __init__ does nothing
-    if isinstance(exc, BaseException):
-        return exc.with_traceback(None)
+    if is_a(exc, BaseException):
+        return with_traceback(exc, None)
     try:
-        return exc()
+        made: object = exc()
+        if not is_a(made, BaseException):
+            raise TypeError(f"{exc.__qualname__}() is no exception: it is {text_of(made)}")
+        return made
     except BaseException as error:  # it must not be raised in the greenthread that interrupts
         return error
 
@@ -90,15 +95,23 @@ bare = BaseException.__new__
 Delivery = Tuple["Greenlet", int, bool]
 
 
+def deliveries_of(exc: BaseException) -> Tuple[Delivery, ...]:
+    """Return the notes on *exc*."""
+    noted: Tuple[Delivery, ...] = attributes_of(exc).get(DELIVERIES, ())
+    return noted
+
+
+def set_deliveries(exc: BaseException, noted: Tuple[Delivery, ...]) -> None:
+    """Replace the notes on *exc*."""
+    attributes_of(exc)[DELIVERIES] = noted
+
+
 def note(exc: BaseException, delivery: Delivery) -> None:
     """Note on *exc* that it is delivered."""
-    noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
+    noted = deliveries_of(exc)
     if noted:
         noted = tuple(one for one in noted if one[0].gen is not None)
-    try:
-        setattr(exc, DELIVERIES, (*noted, delivery))
-    except AttributeError:
-        pass  # an exception with slots: ending with it counts as failing
+    set_deliveries(exc, (*noted, delivery))
 
 
 def note_kill(gt: Greenlet) -> None:
@@ -116,18 +129,18 @@ def interrupted_by(gt: Greenlet, exc: BaseException, before: Optional[int] = Non
     """
     if exc is gt.killed_by:
         return True  # it dates from before everything
-    noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
+    noted = deliveries_of(exc)
     return any(one is gt and (before is None or since <= before) for one, since, _ in noted)
 
 
 def is_final(exc: BaseException, gt: Greenlet) -> bool:
     """Whether *gt*, which ended with *exc*, ended as it was told."""
-    noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
+    noted = deliveries_of(exc)
     return any(one is gt and final for one, _, final in noted)
 
 
 def forget(exc: BaseException, gt: Greenlet) -> None:
     """Take the notes of deliveries to *gt*, which has ended, off *exc*."""
-    noted: Tuple[Delivery, ...] = getattr(exc, DELIVERIES, ())
+    noted = deliveries_of(exc)
     if noted:
-        setattr(exc, DELIVERIES, tuple(one for one in noted if one[0] is not gt))
+        set_deliveries(exc, tuple(one for one in noted if one[0] is not gt))

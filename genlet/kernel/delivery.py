@@ -30,12 +30,12 @@ from typing import (
 )
 
 from .._compat import is_fresh
+from .._objects import is_a, text_of
 from ..errors import WrongThread
 from .cancelled import Cancelled, ExceptionLike, GreenletExit, bare, fresh, note, note_kill
 from .chains import chained
 from .current import here
 from .holding import NEVER, Held
-from .report import print_call_error
 from .seconds import inf
 from .state import HARD, SOFT, Interrupt, Scope, Suspension
 from .throwing import take_out, throw_in
@@ -305,7 +305,7 @@ def widen(gt: Greenlet) -> None:
     If children would have to end before that, it comes at the next suspension instead.
     """
     fault = gt.fault
-    inner = fault.scope if isinstance(fault, Cancelled) else None
+    inner = fault.scope if is_a(fault, Cancelled) else None
     found = due(gt)
     if inner is None or not isinstance(found, Scope) or found is inner:
         return
@@ -336,7 +336,7 @@ def attend(kernel: Kernel, gt: Greenlet, trap: Suspension) -> Optional[Suspensio
             assert gt.gen is not None
             trap = cast(Suspension, gt.steps.run(gt.gen.throw, exc))
             continue
-        if not isinstance(cast(object, trap), Suspension):
+        if not is_a(cast(object, trap), Suspension):
             return trap  # arming it will fail, and say so
         trap.gt = gt
         left = [group for group in gt.groups if group.left] if gt.groups else []
@@ -364,9 +364,15 @@ def attend(kernel: Kernel, gt: Greenlet, trap: Suspension) -> Optional[Suspensio
             return trap
 
 
+def check_trap(trap: object) -> None:
+    """Refuse an object that is no trap, though it may have every attribute; see `arming_failed`."""
+    if not issubclass(type(trap), Suspension):
+        raise TypeError
+
+
 def arming_failed(kernel: Kernel, gt: Greenlet, trap: object, exc: BaseException) -> None:
     """Have *exc* raised at the line that yielded *trap*, in the next turn."""
-    if isinstance(trap, Suspension):
+    if is_a(trap, Suspension):
         queued = gt.trap is not trap  # it was settled before the error
         if not queued:
             try:
@@ -381,8 +387,9 @@ def arming_failed(kernel: Kernel, gt: Greenlet, trap: object, exc: BaseException
             kernel.append(gt)
     else:
         gt.trap = None
-        hint = ": did you write 'yield' for 'yield from'?" if hasattr(trap, "send") else ""
-        throw_in(gt, TypeError(f"green code yielded {trap!r}, not a trap{hint}"))
+        forgotten = hasattr(type(trap), "send")
+        hint = ": did you write 'yield' for 'yield from'?" if forgotten else ""
+        throw_in(gt, TypeError(f"green code yielded {text_of(trap)}, not a trap{hint}"))
         kernel.append(gt)
 
 
@@ -479,8 +486,8 @@ def tell_hook(gt: Greenlet, error: BaseException) -> None:
     """Report an error of *gt* that nobody else will learn of."""
     try:
         gt.scheduler.excepthook(gt, error)
-    except Exception as exc:
-        print_call_error(gt.scheduler.excepthook, exc)
+    except BaseException as exc:
+        gt.scheduler.report_call(gt.scheduler.excepthook, exc)
 
 
 # ---- the synchronous abort ------------------------------------------------------------------------
@@ -532,6 +539,7 @@ def step_now(kernel: Kernel, gt: Greenlet, aborting: Dict[Greenlet, bool]) -> No
         if armed is not None:
             gt.trap = armed
             try:
+                check_trap(armed)
                 armed.arm(gt)
             except BaseException as exc:
                 arming_failed(kernel, gt, armed, exc)

@@ -11,6 +11,7 @@ from contextvars import Context
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, cast
 
+from .._objects import is_a, traceback_of, with_traceback
 from . import report
 from .cancelled import Cancelled, GreenletExit, forget, fresh, is_final
 from .chains import chained
@@ -58,10 +59,11 @@ def end(
             gt.fault = gt.error = error
             gt.heard = False
             # The traceback is kept: every waiter raises the error with this one.
-            traceback = error.__traceback__
+            traceback = traceback_of(error)
             while traceback is not None and id(traceback.tb_frame.f_code) in STEPPERS:
                 traceback = traceback.tb_next
-            error.__traceback__ = gt.traceback = traceback
+            gt.traceback = traceback
+            with_traceback(error, traceback)
             gt.ended_as_told = error is gt.killed_by or is_final(error, gt)
         elif gt.fault is not None:
             gt.fault = None  # it came too late
@@ -73,7 +75,7 @@ def end(
     if error is not None:
         if error is not gt.killed_by:
             forget(error, gt)
-        if not (gt.ended_as_told and isinstance(error, Cancelled)):
+        if not (gt.ended_as_told and (type(error) is GreenletExit or is_a(error, Cancelled))):
             _report(kernel, gt, error)
         gt.fault = None
     gt.killed_by = None
@@ -172,7 +174,7 @@ def _report(kernel: Kernel, gt: Greenlet, error: BaseException) -> None:
     """Raise an error that ends the program in main; report one that nobody awaits to the hook."""
     if gt is kernel.main:
         return
-    if isinstance(error, (KeyboardInterrupt, SystemExit)):
+    if is_a(error, (KeyboardInterrupt, SystemExit)):
         # Under a host, whatever waits for it raises it, and the guest goes on.
         if not (kernel.hosted and observed(gt)):
             kernel.surface(error)
@@ -190,7 +192,7 @@ def surface(kernel: Kernel, error: BaseException) -> None:
 
 def report_call(kernel: Kernel, fn: object, exc: BaseException) -> None:
     """Report an error of a plain function that the kernel called."""
-    if isinstance(exc, (KeyboardInterrupt, SystemExit)):
+    if is_a(exc, (KeyboardInterrupt, SystemExit)):
         kernel.surface(exc)
     else:
         report.print_call_error(fn, exc)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, TypeVar
 
+from .._objects import text_of
 from ..abc import Instrument
-from .report import print_call_error
 
 if TYPE_CHECKING:
     from ..abc import ReadyQueue
@@ -24,7 +24,8 @@ PollerWait = Callable[[Optional[float]], List[Tuple[int, int]]]
 class Instruments:
     """Calls several instruments in turn; one that raises is reported and dropped."""
 
-    def __init__(self) -> None:
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel: Kernel = kernel
         self._instruments: List[Instrument[Any]] = []
 
     def add(self, instrument: Instrument[Any]) -> None:
@@ -47,9 +48,9 @@ class Instruments:
         for instrument in list(self._instruments):
             try:
                 getattr(instrument, what)(*args)
-            except Exception as exc:
+            except BaseException as exc:
                 self.remove(instrument)
-                print_call_error(instrument, exc)
+                self._kernel.report_call(instrument, exc)
 
     def queue(self, put: Callable[[Greenlet], None]) -> Callable[[Greenlet], None]:
         """Wrap *put*, which makes a greenthread runnable."""
@@ -96,7 +97,7 @@ def attach(kernel: Kernel, instrument: Instrument[Any]) -> None:
     """Have *instrument* called from now on; at any time, in the kernel's thread."""
     told = kernel.instruments
     if told is None:
-        told = kernel.instruments = Instruments()
+        told = kernel.instruments = Instruments(kernel)
         kernel.append = told.queue(kernel.ready.append)
         kernel.appendleft = told.queue(kernel.ready.appendleft)
         kernel.wait = told.wait(kernel.wait, kernel.ready)
@@ -113,7 +114,7 @@ def detach(kernel: Kernel, instrument: Instrument[Any]) -> None:
     """
     told = kernel.instruments
     if told is None or not told.remove(instrument):
-        raise ValueError(f"{instrument!r} is not attached to this run")
+        raise ValueError(f"{text_of(instrument)} is not attached to this run")
     if not len(told):
         kernel.instruments = None
         kernel.append = kernel.ready.append

@@ -44,7 +44,8 @@ from . import delivery, endings, fork, report
 from . import instruments as observing
 from . import spawn as spawning
 from .current import running, running_kernel
-from .delivery import SEND, arming_failed, attend, interrupt
+from .delivery import SEND, arming_failed, attend, check_trap, interrupt
+from .descriptor import Direction
 from .endings import STEPPERS, Closing, end
 from .group import Group
 from .hub import Hub
@@ -52,6 +53,7 @@ from .signals import Signals
 from .state import Interrupt, Kernel
 from .timers import Timers
 from .traps import Pause
+from .waits import Wait
 from .wakeup import Wakeup
 
 if TYPE_CHECKING:
@@ -180,7 +182,6 @@ class Scheduler(Kernel):
         self.wakeup.calls.append((fn, args))
 
     def report_call(self, fn: object, error: BaseException) -> None:
-        """Report an error of *fn*, a plain function that is not called by green code."""
         endings.report_call(self, fn, error)
 
     def tell_hook(self, gt: Greenlet, error: BaseException) -> None:
@@ -242,11 +243,13 @@ class Scheduler(Kernel):
                     end(self, gt, None, exc)
                     continue
                 gt.trap = trap
-                if trap.__class__ is Pause:  # its arm, inlined: letting others run is frequent
+                if type(trap) is Pause:  # its arm, inlined: letting others run is frequent
                     trap.gt = gt
                     append(gt)
                     continue
                 try:
+                    if type(trap) is not Wait and type(trap) is not Direction:  # the most frequent
+                        check_trap(trap)
                     trap.arm(gt)
                 except BaseException as exc:
                     arming_failed(self, gt, trap, exc)
@@ -269,7 +272,6 @@ class Scheduler(Kernel):
                     entry.event(mask)
 
     def surface(self, error: BaseException) -> None:
-        """Raise *error*, which belongs to no greenthread, in main, or out of the run after its end."""
         endings.surface(self, error)
 
     def _idle_time(self) -> Optional[float]:

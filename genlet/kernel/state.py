@@ -52,6 +52,7 @@ from typing import (
     TypeVar,
 )
 
+from .._objects import description_of
 from ..abc import Trap
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ class Greenlet:
         elif self.trap is None or self.trap.queued:
             state = "ready"
         else:
-            state = f"waits for {self.trap.describe()}"
+            state = f"waits for {description_of(self.trap)}"
         return f"<GreenThread {self.name} {state}>"
 
 
@@ -445,6 +446,10 @@ class Kernel:
 
     def tell_hook(self, gt: Greenlet, error: BaseException) -> None:
         """Report an error of *gt* that nobody else will learn of."""
+        raise NotImplementedError
+
+    def report_call(self, fn: object, error: BaseException) -> None:
+        """Report an error of *fn*, a plain function that the kernel called."""
         raise NotImplementedError
 
     def end(

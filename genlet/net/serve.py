@@ -22,6 +22,7 @@ from math import inf
 from typing import TYPE_CHECKING, Callable, Iterable, Optional, Set, Tuple, Union
 
 from .._counts import check_count
+from .._objects import closes_generator, is_a
 from ..abc import Green, green
 from ..errors import ClosedResource, IncompleteReadError
 from ..kernel import (
@@ -247,9 +248,11 @@ class Server:
             with stream:
                 yield from self._handler(stream)
                 yield from self._say_goodbye(stream)
-        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as exc:
+            if is_a(exc, GeneratorExit) and closes_generator(exc):
+                raise
             self._failed(stream, exc)
 
     @green
@@ -266,10 +269,10 @@ class Server:
     def _failed(self, stream: Stream, exc: BaseException) -> None:
         """Report that a handler raised *exc*, unless that is how it was told to end."""
         gt = getcurrent()
-        if isinstance(exc, Cancelled):
+        if is_a(exc, Cancelled):
             if interrupted_by(gt, exc):
                 raise exc
-            if isinstance(exc, GreenletExit):
+            if is_a(exc, GreenletExit):
                 return  # somebody it waited for was killed
         if isinstance(exc, ConnectionError) and _came_from(stream, exc):
             log.info("%s: the client has gone: %s", gt.name, exc)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Type
 
+from .._objects import same
 from ..kernel import CancelScope, get_scheduler
 
 if TYPE_CHECKING:
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ..kernel import Scheduler
+    from .._objects import same
+from ..kernel import Scheduler
 
 __all__ = ["Stoppable", "Stopper"]
 
@@ -100,9 +102,10 @@ class Stopper:
 
     def unlink(self, fn: Callable[[Stopper], object]) -> bool:
         """Remove a link; return whether there was one."""
-        if fn in self._links:
-            self._links.remove(fn)
-            return True
+        for index, link in enumerate(self._links):
+            if same(link, fn):
+                del self._links[index]
+                return True
         return False
 
     def on(self, *signals: int) -> ContextManager[None]:
