@@ -20,7 +20,7 @@ from .._compat import POLLIN as _IN
 from .._compat import POLLOUT as _OUT
 from .._compat import POLLPRI as _PRI
 from ..abc import Green, green
-from ..kernel import sleep
+from ..kernel import check_seconds, sleep
 from . import _ready
 from ._mirror import mirror
 
@@ -157,7 +157,9 @@ if sys.platform != "win32":
             Source:
                 ``poll.poll``.
             """
-            seconds = None if timeout is None or timeout < 0 else timeout / 1000
+            seconds = None if timeout is None else check_seconds(timeout, "the timeout") / 1000
+            if seconds is not None and seconds < 0:
+                seconds = None
 
             def look() -> List[Tuple[int, int]]:
                 return self._poll.poll(0)
@@ -240,7 +242,9 @@ if sys.platform == "linux":
             Source:
                 ``epoll.poll``.
             """
-            seconds = None if timeout is None or timeout < 0 else timeout
+            seconds = None if timeout is None else check_seconds(timeout, "the timeout")
+            if seconds is not None and seconds < 0:
+                seconds = None
 
             def look() -> List[Tuple[int, int]]:
                 return self._epoll.poll(0, maxevents)

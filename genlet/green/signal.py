@@ -46,7 +46,7 @@ from signal import valid_signals as valid_signals
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple, cast
 
 from ..abc import Green, green
-from ..kernel import Portal, Wait, Waiters, portal, sleep
+from ..kernel import Portal, Wait, Waiters, check_seconds, portal, sleep
 from ._mirror import mirror
 
 if sys.platform != "win32":
@@ -355,7 +355,7 @@ if sys.platform != "win32" and sys.platform != "darwin" and hasattr(real, "sigti
         Source:
             ``signal.sigtimedwait``.
         """
-        if not timeout >= 0:
+        if check_seconds(timeout, "the timeout") < 0:
             raise ValueError("timeout must be non-negative")
         return (yield from _timed(sigset, timeout, "signal.sigtimedwait"))
 

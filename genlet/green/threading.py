@@ -45,6 +45,7 @@ from ..kernel import (
     Timeout,
     Wait,
     Waiters,
+    check_seconds,
     get_scheduler,
     getcurrent,
     interrupted_by,
@@ -114,7 +115,9 @@ class Semaphore(_HeldByHold, semaphore.Semaphore):
             blocking: False takes one that is free or gives up.
             timeout: Seconds to wait for one, None for ever; less than 0 is as 0.
         """
-        return super().acquire(blocking, timeout if timeout is None else max(timeout, 0))
+        return super().acquire(
+            blocking, timeout if timeout is None else max(check_seconds(timeout, "the timeout"), 0)
+        )
 
     def release(self, n: int = 1) -> None:
         """Give *n* permits to those who wait, or back.
