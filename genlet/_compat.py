@@ -7,6 +7,8 @@ import sys
 from types import GeneratorType
 from typing import Any, ContextManager, List, Optional, cast
 
+from ._objects import attributes_of, text_of
+
 IS_PYPY: bool = sys.implementation.name == "pypy"
 IS_LINUX: bool = sys.platform.startswith("linux")
 IS_WINDOWS: bool = sys.platform == "win32"
@@ -108,11 +110,11 @@ else:
             from exceptiongroup import BaseExceptionGroup
         except ImportError:
             first = errors[0]
-            notes = [f"also failed: {error!r}" for error in errors[1:]]
+            notes = [f"also failed: {text_of(error)}" for error in errors[1:]]
             notes.append(
                 "to get all of them as a group on this Python: pip install exceptiongroup"
             )
-            first.__dict__.setdefault("__notes__", []).extend(notes)
+            attributes_of(first).setdefault("__notes__", []).extend(notes)
             return first
         return BaseExceptionGroup(message, errors)
 

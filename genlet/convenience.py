@@ -11,6 +11,7 @@ import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from ._objects import is_a
 from .abc import Green, green
 from .green import socket as green_socket
 from .green.socket import AF_INET, AF_INET6, SOCK_STREAM, SOL_SOCKET, socket
@@ -201,9 +202,9 @@ class Ending:
         client.close()
         self._slots.release()
         error = gt.error
-        if error is None or gt.ended_as_told or isinstance(error, (KeyboardInterrupt, SystemExit)):
+        if error is None or gt.ended_as_told or is_a(error, (KeyboardInterrupt, SystemExit)):
             return
-        if isinstance(error, StopServe):
+        if is_a(error, StopServe):
             self.scope.cancel()
         elif not self._raises:
             get_scheduler().tell_hook(gt, error)

@@ -29,6 +29,7 @@ from typing import (
     overload,
 )
 
+from ._objects import is_a, with_traceback
 from .abc import Green, green
 from .end import END, End
 from .kernel import AnyGreenThread, Wait, Waiters, get_scheduler
@@ -79,7 +80,7 @@ class PropagateError(Exception):
         """The text, which names every key on the way to the first error."""
         parts: List[str] = []
         exc: BaseException = self
-        while isinstance(exc, PropagateError):  # a loop: the chain may be as long as the graph
+        while is_a(exc, PropagateError):  # a loop: the chain may be as long as the graph
             parts.append(f"PropagateError({exc.key}): {type(exc.exc).__name__}")
             exc = exc.exc
         return f"{': '.join(parts)}: {exc}"
@@ -354,7 +355,7 @@ class _Member(NamedTuple):
 
 def _value(value: Union[V, PropagateError]) -> V:
     if isinstance(value, PropagateError):
-        raise value.with_traceback(None)
+        raise with_traceback(value, None)
     return value
 
 

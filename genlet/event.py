@@ -25,6 +25,7 @@ from typing import (
     overload,
 )
 
+from ._objects import is_a, text_of, traceback_of, with_traceback
 from .abc import Green, Op, green
 from .kernel import AnyGreenThread, ExceptionLike, Wait, Waiters, check_timeout, waiting
 
@@ -46,7 +47,7 @@ def _one(info: ExcInfo) -> BaseException:
     """Return the exception of the result of ``sys.exc_info()``."""
     if len(info) != 3 or not isinstance(info[1], BaseException):
         raise TypeError(f"exc is an exception, a class of one, or sys.exc_info(); got {info!r}")
-    return info[1] if info[2] is None else info[1].with_traceback(info[2])
+    return info[1] if info[2] is None else with_traceback(info[1], info[2])
 
 
 class Sent(Generic[T]):
@@ -58,7 +59,7 @@ class Sent(Generic[T]):
         self.value: Optional[T] = value
         self.exc: Optional[ExceptionLike] = exc
         self.traceback: Optional[TracebackType] = (
-            exc.__traceback__ if isinstance(exc, BaseException) else None
+            traceback_of(exc) if is_a(exc, BaseException) else None
         )
 
     def get(self) -> T:
@@ -66,8 +67,8 @@ class Sent(Generic[T]):
         exc = self.exc
         if exc is None:
             return cast(T, self.value)  # send() took a T
-        if isinstance(exc, BaseException):
-            raise exc.with_traceback(self.traceback)  # or it would grow with every waiter
+        if is_a(exc, BaseException):
+            raise with_traceback(exc, self.traceback)  # or it would grow with every waiter
         raise exc()
 
 
@@ -137,7 +138,7 @@ class Event(Generic[T]):
             AssertionError: Something was sent before.
         """
         self._line.check_thread()
-        error = _one(exc) if isinstance(exc, tuple) else exc
+        error = _one(exc) if is_a(exc, tuple) else exc
         try:
             del self._fresh
         except AttributeError:
@@ -228,7 +229,7 @@ class Event(Generic[T]):
         if sent is None:
             state = f"not ready, {len(self._line)} waiting"
         elif sent.exc is not None:
-            state = f"sent exception {sent.exc!r}"
+            state = f"sent exception {text_of(sent.exc)}"
         else:
-            state = f"sent {sent.value!r}"
+            state = f"sent {text_of(sent.value)}"
         return f"<{type(self).__name__} at {id(self):#x}: {state}>"

@@ -41,6 +41,7 @@ from typing import (
 from weakref import ref
 
 from ._counts import check_count
+from ._objects import closes_generator, is_a, name_of, text_of
 from .abc import Green, Trap, green
 from .end import END, End
 from .errors import WouldBlock, WrongThread
@@ -143,7 +144,7 @@ class GreenPool:
             slots.taken += 1
         elif slots.holds(slots.scheduler.current):
             gt = yield from _run_here(slots, fn, args, kwargs)
-            if gt.error is not None and not isinstance(gt.error, (KeyboardInterrupt, SystemExit)):
+            if gt.error is not None and not is_a(gt.error, (KeyboardInterrupt, SystemExit)):
                 slots.scheduler.tell_hook(gt, gt.error)
             return
         else:
@@ -432,16 +433,17 @@ def _run_here(
     """
     caller = getcurrent()
     gen = fn(*args, **kwargs)
-    if gen.__class__ is not GeneratorType:
-        raise TypeError(f"spawn wants a green function; {fn!r} returned {gen!r}")
+    found: object = gen
+    if type(found) is not GeneratorType:
+        raise TypeError(f"spawn wants a green function; {name_of(fn)} returned {text_of(found)}")
     begun = from_now_on(caller)
     value: Optional[T] = None
     error: Optional[BaseException] = None
     try:
         value = yield from gen
-    except GeneratorExit:
-        raise
     except BaseException as exc:
+        if is_a(exc, GeneratorExit) and closes_generator(exc):
+            raise
         if interrupted_by(caller, exc, around=begun):
             raise
         error = exc
@@ -489,7 +491,7 @@ class _Results(Generic[T]):
         """Wait for the first job and return its result; it stays the first if that is interrupted."""
         job = self._jobs.popleft()
         try:
-            if isinstance(job, BaseException):
+            if is_a(job, BaseException):
                 raise job
             if not job.dead:
                 try:
@@ -640,7 +642,7 @@ class GreenMap(_Results[T]):
         jobs = list(self._jobs)
         self._jobs.clear()
         for job in jobs:
-            if isinstance(job, GreenThread):
+            if is_a(job, GreenThread):
                 job.kill_soon()
 
     def _start(self) -> None:

@@ -19,6 +19,7 @@ from typing import (
 )
 
 from ._counts import check_count
+from ._objects import is_a
 from .abc import Green, green
 from .end import END, End
 from .kernel import Wait, Waiters
@@ -98,7 +99,7 @@ class Pool(Generic[T]):
         self._getters: Waiters[Union[T, End]] = Waiters()
         for _ in range(min_size):
             item = self.create()
-            if isinstance(item, GeneratorType):
+            if is_a(item, GeneratorType):
                 item.close()
                 raise TypeError(
                     "min_size needs a plain create: a constructor cannot wait for a green one;"
@@ -141,7 +142,7 @@ class Pool(Generic[T]):
                 return item
         try:
             made = self.create()
-            if made.__class__ is not GeneratorType:
+            if type(made) is not GeneratorType:
                 return cast(T, made)
             return (yield from cast("Green[T]", made))
         except BaseException:

@@ -50,6 +50,7 @@ from typing import (
 from weakref import WeakSet
 
 from ._counts import check_count
+from ._objects import without_frame
 from .abc import Green, Op, green
 from .end import END, End
 from .errors import WouldBlock
@@ -67,9 +68,7 @@ __all__ = ["Proxy", "Statistics", "ThreadPool", "execute", "execute_abandonable"
 __all__ += ["get_num_threads", "killall", "set_num_threads", "statistics", "unwrap"]
 
 JOIN_TIMEOUT = 1.0  # seconds that killall waits for idle threads to end
-MAX_GIVEN_UP = (
-    100  # threads of a pool that may be busy with calls that were given up, besides others
-)
+MAX_GIVEN_UP = 100  # threads of a pool that may be busy with calls given up, besides others
 
 
 # ---- a call, from both sides ----------------------------------------------------------------------
@@ -188,14 +187,15 @@ class Job(Wait[None], Generic[T]):
             self._error.__cause__ = exc
         except BaseException as exc:
             # Without this frame, whose job holds the error.
-            self._error = exc.with_traceback(exc.__traceback__ and exc.__traceback__.tb_next)
+            self._error = without_frame(exc)
 
     def _plain(self, result: T) -> T:
         """Return *result* unless it shows that the function was no plain one."""
-        if not isinstance(result, (GeneratorType, CoroutineType)):
+        kind = type(cast(object, result))
+        if not issubclass(kind, (GeneratorType, CoroutineType)):
             return result
-        if isinstance(result, CoroutineType):
-            result.close()  # or it complains that it was never awaited
+        if issubclass(kind, CoroutineType):
+            cast(Any, result).close()  # or it complains that it was never awaited
             raise TypeError(f"execute wants a plain function; {self._name} is an async function")
         raise TypeError(
             f"execute wants a plain function; {self._name} returned a generator: if it is green,"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, Optional, Tuple, TypeVar
 
 from .. import queue as base
 from ..abc import Green, Op, green
+from ..kernel import check_seconds
 from ..queue import LightQueue
 from ..queue import ShutDown as ShutDown
 from ._mirror import mirror
@@ -120,7 +121,7 @@ class SimpleQueue(Generic[T]):
 
 
 def _check(block: bool, timeout: Optional[float]) -> None:
-    if block and timeout is not None and timeout < 0:
+    if block and timeout is not None and check_seconds(timeout, "the timeout") < 0:
         raise ValueError("'timeout' must be a non-negative number")
 
 

@@ -19,7 +19,7 @@ from .._compat import POLLIN as _IN
 from .._compat import POLLOUT as _OUT
 from .._compat import POLLPRI as _PRI
 from ..abc import Green, green
-from ..kernel import holders, sleep
+from ..kernel import check_seconds, holders, sleep
 from . import _ready
 from ._mirror import mirror
 
@@ -165,7 +165,9 @@ if sys.platform != "win32":
             Source:
                 ``poll.poll``.
             """
-            seconds = None if timeout is None or timeout < 0 else timeout / 1000
+            seconds = None if timeout is None else check_seconds(timeout, "the timeout") / 1000
+            if seconds is not None and seconds < 0:
+                seconds = None
 
             def look() -> List[Tuple[int, int]]:
                 return _ready.with_held(self._poll.poll(0), self._masks)
@@ -253,7 +255,9 @@ if sys.platform == "linux":
             Source:
                 ``epoll.poll``.
             """
-            seconds = None if timeout is None or timeout < 0 else timeout
+            seconds = None if timeout is None else check_seconds(timeout, "the timeout")
+            if seconds is not None and seconds < 0:
+                seconds = None
 
             def look() -> List[Tuple[int, int]]:
                 found = self._epoll.poll(0, maxevents)

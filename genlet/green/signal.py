@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple, ca
 
 from .._compat import signals_in_hooks
 from ..abc import Green, green
-from ..kernel import Portal, Wait, Waiters, portal, sleep
+from ..kernel import Portal, Wait, Waiters, check_seconds, portal, sleep
 from ._mirror import mirror
 
 # At run time `mirror` passes through what the platform has of these.
@@ -384,7 +384,7 @@ if sys.platform != "win32" and sys.platform != "darwin" and hasattr(real, "sigti
         Source:
             ``signal.sigtimedwait``.
         """
-        if not timeout >= 0:
+        if check_seconds(timeout, "the timeout") < 0:
             raise ValueError("timeout must be non-negative")
         return (yield from _timed(sigset, timeout, "signal.sigtimedwait"))
 

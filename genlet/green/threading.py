@@ -30,6 +30,7 @@ from typing import (
 )
 
 from .. import condition, lock, semaphore
+from .._objects import traceback_of
 from ..abc import Green, Op, green
 from ..barrier import Barrier as Barrier
 from ..corolocal import get_ident as get_ident
@@ -39,6 +40,7 @@ from ..kernel import (
     Timeout,
     Wait,
     Waiters,
+    check_seconds,
     get_scheduler,
     getcurrent,
     interrupted_by,
@@ -117,7 +119,9 @@ class Semaphore(_HeldByHold, semaphore.Semaphore):
             blocking: False takes one that is free or gives up.
             timeout: Seconds to wait for one, None for ever; less than 0 is as 0.
         """
-        return super().acquire(blocking, timeout if timeout is None else max(timeout, 0))
+        return super().acquire(
+            blocking, timeout if timeout is None else max(check_seconds(timeout, "the timeout"), 0)
+        )
 
     def release(self, n: int = 1) -> None:
         """Give *n* permits to those who wait, or back.
@@ -298,7 +302,7 @@ class Thread:
         except SystemExit:
             pass
         except (Exception, Timeout) as exc:
-            excepthook(ExceptHookArgs((type(exc), exc, exc.__traceback__, self)))
+            excepthook(ExceptHookArgs((type(exc), exc, traceback_of(exc), self)))
 
     def _end(self, gt: AnyGreenThread) -> None:
         _threads.pop(gt, None)

@@ -6,6 +6,7 @@ import time as real
 from typing import TYPE_CHECKING, Tuple
 
 from ..abc import Green, green
+from ..kernel import check_seconds
 from ..kernel import sleep as _sleep
 from ._mirror import mirror
 
@@ -43,12 +44,12 @@ def sleep(seconds: float) -> Green[None]:
         seconds: 0 only lets those run that are ready; infinity sleeps until interrupted.
 
     Raises:
-        ValueError: *seconds* is negative or NaN.
+        TypeError, ValueError, OverflowError: *seconds* is no number of seconds, or negative.
 
     Source:
         ``time.sleep``.  ``genlet.sleep`` takes a negative time for 0, as eventlet's does.
     """
-    if seconds < 0:
+    if check_seconds(seconds, "the time") < 0:
         raise ValueError("sleep length must be non-negative")
     return _sleep(seconds)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from _weakref import ref
-from typing import TYPE_CHECKING, Callable, Iterator, Optional, Tuple, Type, Union
+from typing import TYPE_CHECKING, Callable, Iterator, Optional, Tuple, Type, Union, cast
 
+from .._objects import attributes_of, is_a, text_of, with_traceback
 from .timers import next_number
 
 if TYPE_CHECKING:
@@ -65,19 +66,22 @@ class GreenletExit(Cancelled):
 
 def check_exception(exc: object, taker: str) -> None:
     """Refuse something that cannot be raised, at the call that passed it."""
-    is_class = isinstance(exc, type) and issubclass(exc, BaseException)
-    if not is_class and not isinstance(exc, BaseException):
-        raise TypeError(f"{taker} takes an exception class or instance, not {exc!r}")
+    is_class = issubclass(type(exc), type) and issubclass(cast(type, exc), BaseException)
+    if not is_class and not is_a(exc, BaseException):
+        raise TypeError(f"{taker} takes an exception class or instance, not {text_of(exc)}")
 
 
 def fresh(exc: ExceptionLike) -> BaseException:
     """Return the exception to raise: a new one of a class, an instance without its traceback."""
     if exc is GreenletExit:
         return bare(GreenletExit)  # without arguments its __init__ does nothing
-    if isinstance(exc, BaseException):
-        return exc.with_traceback(None)
+    if is_a(exc, BaseException):
+        return with_traceback(exc, None)
     try:
-        return exc()
+        made: object = exc()
+        if not is_a(made, BaseException):
+            raise TypeError(f"{exc.__qualname__}() is no exception: it is {text_of(made)}")
+        return made
     except BaseException as error:  # it must not be raised in the greenthread that interrupts
         return error
 
@@ -121,21 +125,23 @@ def _nothing() -> None:
 
 def _notes(exc: BaseException, gt: Greenlet) -> Iterator[Delivery]:
     """Yield the notes that *exc* was delivered to *gt*: none or one."""
-    noted: Tuple[Optional[Delivery], ...] = getattr(exc, DELIVERIES, ())
-    for one in noted:
+    for one in deliveries_of(exc):
         if one is not None and one.gt() is gt and one.about == id(exc):
             yield one
 
 
+def deliveries_of(exc: BaseException) -> Tuple[Optional[Delivery], ...]:
+    """Return the notes on *exc*; None stands for one that was pickled."""
+    noted: Tuple[Optional[Delivery], ...] = attributes_of(exc).get(DELIVERIES, ())
+    return noted
+
+
 def note(exc: BaseException, delivery: Delivery) -> None:
     """Note on *exc* that it is delivered; older notes of that greenthread are dropped."""
-    noted: Tuple[Optional[Delivery], ...] = getattr(exc, DELIVERIES, ())
+    noted = deliveries_of(exc)
     if noted:
         noted = tuple(one for one in noted if one is not None and _others(one, delivery))
-    try:
-        setattr(exc, DELIVERIES, (*noted, delivery))
-    except AttributeError:
-        pass  # an exception with slots: ending with it counts as failing
+    attributes_of(exc)[DELIVERIES] = (*noted, delivery)
 
 
 def _others(one: Delivery, delivery: Delivery) -> bool:

@@ -30,6 +30,7 @@ from typing import (
 )
 
 from .._compat import is_fresh
+from .._objects import is_a, text_of
 from ..errors import WrongThread
 from .cancelled import (
     Cancelled,
@@ -315,7 +316,7 @@ def widen(gt: Greenlet) -> None:
     If children would have to end before that, it comes at the next suspension instead.
     """
     fault = gt.fault
-    inner = fault.scope if isinstance(fault, Cancelled) else None
+    inner = fault.scope if is_a(fault, Cancelled) else None
     found = due(gt)
     if inner is None or not isinstance(found, Scope) or found is inner:
         return
@@ -348,7 +349,7 @@ def attend(kernel: Kernel, gt: Greenlet, trap: Suspension) -> Optional[Suspensio
                 assert gt.gen is not None
                 trap = cast(Suspension, gt.steps.run(gt.gen.throw, exc))
                 continue
-            if not isinstance(cast(object, trap), Suspension):
+            if not is_a(cast(object, trap), Suspension):
                 gt.attention = True
                 return trap  # arming it will fail, and say so
             trap.gt = gt
@@ -381,9 +382,15 @@ def attend(kernel: Kernel, gt: Greenlet, trap: Suspension) -> Optional[Suspensio
         del gt, trap  # of an error this frame may be among the frames
 
 
+def check_trap(trap: object) -> None:
+    """Refuse an object that is no trap, though it may have every attribute; see `arming_failed`."""
+    if not issubclass(type(trap), Suspension):
+        raise TypeError
+
+
 def arming_failed(kernel: Kernel, gt: Greenlet, trap: object, exc: BaseException) -> None:
     """Have *exc* raised at the line that yielded *trap*, in the next turn."""
-    if isinstance(trap, Suspension):
+    if is_a(trap, Suspension):
         queued = gt.trap is not trap  # it was settled before the error
         if queued and gt.fault is not None:
             return  # a signal handler has interrupted it: that is raised instead
@@ -400,8 +407,9 @@ def arming_failed(kernel: Kernel, gt: Greenlet, trap: object, exc: BaseException
             kernel.append(gt)
     else:
         gt.trap = None
-        hint = ": did you write 'yield' for 'yield from'?" if hasattr(trap, "send") else ""
-        throw_in(gt, TypeError(f"green code yielded {trap!r}, not a trap{hint}"))
+        forgotten = hasattr(type(trap), "send")
+        hint = ": did you write 'yield' for 'yield from'?" if forgotten else ""
+        throw_in(gt, TypeError(f"green code yielded {text_of(trap)}, not a trap{hint}"))
         kernel.append(gt)
 
 
@@ -558,6 +566,7 @@ def step_now(kernel: Kernel, gt: Greenlet, aborting: Dict[Greenlet, bool]) -> No
             if armed is not None:
                 gt.trap = armed
                 try:
+                    check_trap(armed)
                     armed.arm(gt)
                     if gt.attention:
                         poke(gt)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Type, TypeVar, Union
 
+from .._objects import with_traceback
 from ..abc import Green
 from .current import here, kernels
 from .endings import report_call
@@ -123,7 +124,7 @@ class Runner:
         if error is None:
             return gt.value  # set when the generator returned
         try:
-            raise error.with_traceback(gt.traceback)
+            raise with_traceback(error, gt.traceback)
         finally:
             del error, gt, scheduler
 

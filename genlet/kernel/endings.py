@@ -11,6 +11,7 @@ from contextvars import Context
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, cast
 
+from .._objects import is_a, traceback_of, with_traceback
 from . import report
 from .cancelled import Cancelled, GreenletExit, fresh, is_final
 from .chains import chained
@@ -64,10 +65,11 @@ def end(
             gt.ended_as_told = error is gt.killed_by or is_final(error, gt)
             # The traceback is kept, from where the greenthread's own function begins: every waiter
             # raises the error with this one.
-            traceback = error.__traceback__
+            traceback = traceback_of(error)
             while traceback is not None and id(traceback.tb_frame.f_code) in STEPPERS:
                 traceback = traceback.tb_next
-            error.__traceback__ = gt.traceback = traceback
+            gt.traceback = traceback
+            with_traceback(error, traceback)
         elif gt.fault is not None:
             gt.fault = None  # it came too late
         gt.parent = gt.scope = None
@@ -77,7 +79,7 @@ def end(
 
     error = gt.fault
     if error is not None:
-        if not (gt.ended_as_told and isinstance(error, Cancelled)):
+        if not (gt.ended_as_told and (type(error) is GreenletExit or is_a(error, Cancelled))):
             _report(kernel, gt, error)
         gt.fault = None
     gt.killed_by = None
@@ -185,7 +187,7 @@ def _report(kernel: Kernel, gt: Greenlet, error: BaseException) -> None:
     """Raise an error that ends the program in main; report one that nobody awaits to the hook."""
     if gt is kernel.main:
         return
-    if isinstance(error, (KeyboardInterrupt, SystemExit)):
+    if is_a(error, (KeyboardInterrupt, SystemExit)):
         # Under a host, whatever waits for it raises it, and the guest goes on.
         if not (kernel.hosted and observed(gt)):
             kernel.surface(error)
@@ -203,7 +205,7 @@ def surface(kernel: Kernel, error: BaseException) -> None:
 
 def report_call(kernel: Kernel, fn: object, exc: BaseException) -> None:
     """Report an error of a plain function that the kernel called."""
-    if isinstance(exc, (KeyboardInterrupt, SystemExit)):
+    if is_a(exc, (KeyboardInterrupt, SystemExit)):
         kernel.surface(exc)
     else:
         report.print_call_error(fn, exc)

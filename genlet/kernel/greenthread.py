@@ -16,6 +16,7 @@ from typing import (
     cast,
 )
 
+from .._objects import description_of, is_a, same, with_traceback
 from ..abc import Green, green
 from . import report
 from .cancelled import Cancelled, ExceptionLike, GreenletExit, bare, check_exception
@@ -81,7 +82,7 @@ class GreenThread(Greenlet, Generic[T]):
         error = self.error
         if error is None:
             return self.value
-        if self.ended_as_told and isinstance(error, Cancelled):
+        if self.ended_as_told and (type(error) is GreenletExit or is_a(error, Cancelled)):
             if cast(Greenlet, self.scheduler.current).attention:
                 yield from checkpoint()  # what interrupts the caller comes first
             self.heard = True
@@ -105,9 +106,9 @@ class GreenThread(Greenlet, Generic[T]):
             return self.value
         try:
             self.heard: bool = True
-            if self.ended_as_told and isinstance(error, Cancelled):
+            if self.ended_as_told and (type(error) is GreenletExit or is_a(error, Cancelled)):
                 raise _told(error)
-            raise error.with_traceback(self.traceback)
+            raise with_traceback(error, self.traceback)
         finally:
             del self, error  # else the frame, the traceback and the error would hold each other
 
@@ -218,10 +219,24 @@ class GreenThread(Greenlet, Generic[T]):
         **kwargs: P.kwargs,
     ) -> bool:
         """Remove a link made with exactly these arguments; return whether there was one."""
-        if self.links is not None and (fn, args, kwargs) in self.links:
-            self.links.remove((fn, args, kwargs))
-            return True
-        return False
+        links = self.links
+        for link in links or ():
+            if (
+                same(link[0], fn)
+                and len(link[1]) == len(args)
+                and all(map(same, link[1], args))
+                and link[2].keys() == kwargs.keys()
+                and all(same(link[2][name], value) for name, value in kwargs.items())
+            ):
+                break
+        else:
+            return False
+        assert links is not None
+        for index, one in enumerate(links):
+            if one is link:
+                del links[index]
+                break
+        return True
 
     @property
     def observed(self) -> bool:
@@ -241,7 +256,7 @@ class GreenThread(Greenlet, Generic[T]):
         trap = self.trap
         if self.gen is None or trap is None or trap.unstarted or self.scheduler.current is self:
             return None
-        return trap.describe()
+        return description_of(trap)
 
     @property
     def spawned_at(self) -> Optional[Tuple[str, int, str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, TypeVar
 
+from .._objects import text_of
 from ..abc import Instrument
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def detach(kernel: Kernel, instrument: Instrument[Any]) -> None:
     """
     told = kernel.instruments
     if told is None or not told.remove(instrument):
-        raise ValueError(f"{instrument!r} is not attached to this run")
+        raise ValueError(f"{text_of(instrument)} is not attached to this run")
     if not len(told):
         kernel.instruments = None
         kernel.append = kernel.ready.append

@@ -7,6 +7,8 @@ from sys import _getframe
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Iterable, List, Optional, Sequence, Tuple, cast
 
+from .._objects import name_of, text_of, traceback_of
+
 if TYPE_CHECKING:
     from traceback import StackSummary
     from types import FrameType
@@ -32,9 +34,10 @@ def frames(gt: Greenlet) -> List[Tuple[FrameType, int]]:
         return running[::-1]
     frames: List[Tuple[FrameType, int]] = []
     while gen is not None:
-        if hasattr(gen, "gi_frame"):
+        kind: type = type(cast(object, gen))
+        if hasattr(kind, "gi_frame"):
             frame, inner = gen.gi_frame, gen.gi_yieldfrom
-        elif hasattr(gen, "cr_frame"):
+        elif hasattr(kind, "cr_frame"):
             frame, inner = gen.cr_frame, gen.cr_await
         else:
             break  # an iterator that is no generator: its frames are its own affair
@@ -90,17 +93,23 @@ def spawned_where(gt: Greenlet) -> str:
 
 def holder_of(subject: object) -> Optional[object]:
     """Return who holds what is waited on, if that can be said."""
-    owner: object = getattr(subject, "owner", None)
+    try:
+        owner: object = getattr(subject, "owner", None)
+    except BaseException:
+        return None
     return owner
 
 
 def describe(gt: Greenlet) -> List[str]:
     """Return the lines about one greenthread: its state, its wait, the holder, its stack."""
     lines = [f"{gt!r}, {spawned_where(gt)}"]
-    subject = gt.trap.subject() if gt.trap is not None else None
+    try:
+        subject = gt.trap.subject() if gt.trap is not None else None
+    except BaseException:
+        subject = None
     holder = holder_of(subject)
     if holder is not None:
-        lines.append(f"  held by {holder!r}")
+        lines.append(f"  held by {text_of(holder)}")
     for text in stack(gt).format():
         lines.extend(text.rstrip().splitlines())
     return lines
@@ -126,17 +135,15 @@ def print_error(gt: Greenlet, exc: BaseException) -> None:
 
 def print_call_error(fn: object, exc: BaseException) -> None:
     """Report an error of a plain function that the kernel called: a link, a call from a thread."""
-    name = getattr(fn, "__qualname__", None) or repr(fn)
-    _print(f"{name}, called by the kernel, raised:", exc)
+    _print(f"{name_of(fn)}, called by the kernel, raised:", exc)
 
 
 def print_barrier(owner: Greenlet, group: Members) -> None:
     """Warn that *owner* has left *group* while members still clean up."""
     lines = [line for gt in list(group.members)[:LISTED] for line in describe(gt)]
-    print(
-        f"{owner.name} leaves {group!r} at {where(owner)} while these still clean up; its next"
-        " wait, or its end, is held back until they are gone:\n" + "\n".join(lines),
-        file=sys.stderr,
+    _write(
+        f"{owner.name} leaves {text_of(group)} at {where(owner)} while these still clean up; its next"
+        " wait, or its end, is held back until they are gone:\n" + "\n".join(lines) + "\n"
     )
 
 
@@ -144,45 +151,54 @@ def print_survivors(greenthreads: Iterable[Greenlet]) -> None:
     """Report greenthreads that were still there when a run had ended, and could not be ended."""
     for gt in greenthreads:
         lines = "\n".join(describe(gt))
-        print(f"still there at the end of the run, closed by force:\n{lines}", file=sys.stderr)
+        _write(f"still there at the end of the run, closed by force:\n{lines}\n")
 
 
 def _print(headline: str, exc: BaseException) -> None:
-    from traceback import format_exception
+    from traceback import format_exception, format_tb
 
+    kind = type(exc)
     try:
-        text = "".join(format_exception(type(exc), exc, exc.__traceback__))
-        print(f"{headline}\n{text}", end="", file=sys.stderr)
-    except Exception:
-        pass  # no stderr to report to, or an exception whose own text fails
+        text = "".join(format_exception(kind, exc, traceback_of(exc)))
+    except BaseException:
+        text = "".join(format_tb(traceback_of(exc)))
+        text += f"{kind.__module__}.{kind.__qualname__}, which cannot be printed\n"
+    _write(f"{headline}\n{text}")
+
+
+def _write(text: str) -> None:
+    try:
+        print(text, end="", file=sys.stderr)
+    except BaseException:
+        pass  # there is no stderr, or nothing reads it: a report must not end the run
 
 
 def not_callable(verb: str, fn: object) -> TypeError:
     """Return the error for something that is not even callable."""
-    if hasattr(fn, "send"):
-        name = getattr(fn, "__qualname__", "fn")
+    if hasattr(type(fn), "send"):
+        name = name_of(fn)
         return TypeError(
             f"{verb} wants the function, not its call: write {verb}({name}, ...) for"
             f" {verb}({name}(...))"
         )
-    return TypeError(f"{verb} wants a green function; got {fn!r}")
+    return TypeError(f"{verb} wants a green function; got {text_of(fn)}")
 
 
 def not_green(verb: str, fn: object, result: object) -> TypeError:
     """Return the error for a callable whose call did not give a fresh generator."""
-    name = getattr(fn, "__qualname__", None) or repr(fn)
-    if isinstance(result, GeneratorType):
+    name = name_of(fn)
+    if issubclass(type(result), GeneratorType):
         return TypeError(
             f"{verb} wants a fresh generator; {name}() returned one that has already been driven:"
-            f" {result!r}"
+            f" {text_of(result)}"
         )
-    if hasattr(result, "cr_frame"):
+    if hasattr(type(result), "cr_frame"):
         cast(Any, result).close()
         return TypeError(
             f"{verb} wants a green function, a generator that yields traps; {name} is an async"
             " function"
         )
     return TypeError(
-        f"{verb} wants a green function; {name} is a plain one, it returned {result!r}: run it on"
+        f"{verb} wants a green function; {name} is a plain one, it returned {text_of(result)}: run it on"
         " a thread with 'yield from tpool.execute(fn, ...)', or just call it"
     )

@@ -44,7 +44,8 @@ from . import delivery, endings, fork, report
 from . import instruments as observing
 from . import spawn as spawning
 from .current import running, running_kernel
-from .delivery import SEND, arming_failed, attend, interrupt, poke
+from .delivery import SEND, arming_failed, attend, check_trap, interrupt, poke
+from .descriptor import Direction
 from .endings import STEPPERS, Closing, end
 from .group import Group
 from .hub import Hub
@@ -54,6 +55,7 @@ from .signals import Signals
 from .state import Interrupt
 from .timers import Timers
 from .traps import Pause
+from .waits import Wait
 from .wakeup import Wakeup
 
 if TYPE_CHECKING:
@@ -248,11 +250,13 @@ class Scheduler(CallsLater):
                     end(self, gt, None, exc)
                     continue
                 gt.trap = trap
-                if trap.__class__ is Pause:  # its arm, inlined: letting others run is frequent
+                if type(trap) is Pause:  # its arm, inlined: letting others run is frequent
                     trap.gt = gt
                     append(gt)
                     continue
                 try:
+                    if type(trap) is not Wait and type(trap) is not Direction:  # the most frequent
+                        check_trap(trap)
                     trap.arm(gt)
                     if gt.attention:  # it came between the look and here
                         poke(gt)

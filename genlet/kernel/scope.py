@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, List, Optional, Type
 
+from .._objects import is_a
 from ..errors import WrongThread
 from .cancelled import Cancelled, encloses
 from .current import here, running
@@ -123,7 +124,7 @@ class CancelScope(Scope):
             gt.attention = True  # scopes that this one hid may be due now
             if gt.told is not None and self in gt.told:
                 gt.told.remove(self)
-        if exc is not None and isinstance(exc, Cancelled) and exc.scope is self:
+        if exc is not None and is_a(exc, Cancelled) and exc.scope is self:
             self.cancelled_caught = True
             return True
         return False

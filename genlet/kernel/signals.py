@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional, Tuple
 
+from .._objects import is_a, text_of
 from .delivery import Surfaced, interrupt
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class Signals:
         scheduler = self._scheduler
         scope = self._root.scope
         scheduler.closing.hurry(error)
-        scope.reason = "Ctrl-C" if isinstance(error, KeyboardInterrupt) else f"{error!r}"
+        scope.reason = "Ctrl-C" if is_a(error, KeyboardInterrupt) else text_of(error)
         scope.interrupt_all(0)
         scope.harden()
 

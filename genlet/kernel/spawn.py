@@ -244,7 +244,8 @@ def call_green(
         raise report.not_callable(verb, fn)
     # With keywords, even none, Context.run takes three times as long.
     made: Any = context.run(fn, *args, **kwargs) if kwargs else context.run(fn, *args)
-    if made.__class__ is not GeneratorType or not is_fresh(made):
+    found: object = made
+    if type(found) is not GeneratorType or not is_fresh(made):
         raise report.not_green(verb, fn, made)
     gen: GeneratorType[Trap, None, T] = made
     return gen

@@ -55,6 +55,7 @@ from typing import (
     TypeVar,
 )
 
+from .._objects import description_of
 from ..abc import Trap
 
 if TYPE_CHECKING:
@@ -225,7 +226,7 @@ class Greenlet:
         elif self.trap is None or self.trap.queued:
             state = "ready"
         else:
-            state = f"waits for {self.trap.describe()}"
+            state = f"waits for {description_of(self.trap)}"
         return f"<GreenThread {self.name} {state}>"
 
 
@@ -476,7 +477,7 @@ class Kernel:
         raise NotImplementedError
 
     def report_call(self, fn: object, error: BaseException) -> None:
-        """Report an error of *fn*, a plain function that is not called by green code."""
+        """Report an error of *fn*, a plain function that the kernel called."""
         raise NotImplementedError
 
     def end(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Optional, Type, TypeVar, Union, cast, overload
 
+from .._objects import is_a
 from .cancelled import ExceptionLike, check_exception
 from .current import running
 from .delivery import interrupt
@@ -75,7 +76,7 @@ class Timeout(BaseException, Generic[Silent]):
         self, seconds: Optional[float] = None, exception: Union[None, bool, ExceptionLike] = None
     ) -> None:
         super().__init__()
-        if exception is not None and not isinstance(exception, bool):
+        if exception is not None and not is_a(exception, bool):
             check_exception(exception, "Timeout")
         self.seconds: Optional[float] = seconds
         self.exception: Union[None, bool, ExceptionLike] = exception
@@ -127,9 +128,7 @@ class Timeout(BaseException, Generic[Silent]):
         if gt is None or gt.dead:
             return
         exception = self.exception
-        exc: ExceptionLike = (
-            self if exception is None or isinstance(exception, bool) else exception
-        )
+        exc: ExceptionLike = self if exception is None or is_a(exception, bool) else exception
         self.fired = Expiry(exc, self._since, self)
         interrupt(gt, self.fired)
 

@@ -27,8 +27,6 @@
 # Exceptions are raised by the primitive, after its yield, and not thrown into the generator: CPython
 # loses ``__context__`` when it throws through ``yield from``.  The comparison of `current` finds a
 # generator that is driven by two greenthreads: the running one is not the one that was suspended.
-#
-# The bare ``yield`` stands in this file, in waits.py, fdwait.py and descriptor.py.
 
 from __future__ import annotations
 

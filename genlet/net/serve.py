@@ -22,6 +22,7 @@ from math import inf
 from typing import TYPE_CHECKING, Callable, Iterable, Optional, Set, Tuple, Union
 
 from .._counts import check_count
+from .._objects import closes_generator, is_a, traceback_of
 from ..abc import Green, green
 from ..errors import ClosedResource, IncompleteReadError
 from ..kernel import (
@@ -249,11 +250,13 @@ class Server:
             with stream:
                 yield from self._handler(stream)
                 yield from self._say_goodbye(stream)
-        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as exc:
+            if is_a(exc, GeneratorExit) and closes_generator(exc):
+                raise
             gt = getcurrent()
-            if isinstance(exc, Cancelled) and interrupted_by(gt, exc):
+            if is_a(exc, Cancelled) and interrupted_by(gt, exc):
                 raise
             self._failed(stream, gt, exc)
 
@@ -270,7 +273,7 @@ class Server:
 
     def _failed(self, stream: Stream, gt: AnyGreenThread, exc: BaseException) -> None:
         """Report that a handler, which *gt* runs, raised *exc*."""
-        if isinstance(exc, ConnectionError) and _came_from(stream, exc):
+        if is_a(exc, ConnectionError) and _came_from(stream, exc):
             log.info("%s: the client has gone: %s", gt.name, exc)
         elif self._on_error is not None:
             self._on_error(stream, exc)
@@ -309,7 +312,7 @@ class Server:
 
 def _came_from(stream: Stream, exc: BaseException) -> bool:
     """Whether *exc* was raised by *stream* or its socket, and not by another connection."""
-    traceback = exc.__traceback__
+    traceback = traceback_of(exc)
     while traceback is not None:
         owner: object = traceback.tb_frame.f_locals.get("self")
         if owner is stream or owner is stream.socket:

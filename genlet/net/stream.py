@@ -337,7 +337,8 @@ class Stream:
             Fewer than *count* if the file is shorter.
 
         Raises:
-            ValueError: *file* is opened as text, or *offset* or *count* is negative; nothing was sent.
+            TypeError, ValueError: *file* is opened as text, or *offset* or *count* is no int, or negative;
+                nothing was sent.
             OSError: As for `send_all`; or the file cannot be read.
 
         Source:
@@ -345,10 +346,9 @@ class Stream:
         """
         if "b" not in getattr(file, "mode", "b"):
             raise ValueError(f"send_file() takes a file opened in binary mode; got {file!r}")
-        if offset < 0 or (count is not None and count < 0):
-            raise ValueError(
-                f"offset and count are 0 or more; got offset={offset!r}, count={count!r}"
-            )
+        offset = check_count(offset, "offset")
+        if count is not None:
+            count = check_count(count, "count")
         if self._refusal is not None:
             raise self._refused()
         if count == 0:

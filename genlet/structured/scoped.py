@@ -27,6 +27,13 @@ from typing import (
     overload,
 )
 
+from .._objects import (
+    closes_generator,
+    context_of,
+    is_a,
+    set_context,
+    traceback_of,
+)
 from ..abc import Green, Op, Trap, green
 from ..kernel import CancelScope, GreenletExit, getcurrent, interrupted_by, shielded
 from .taskgroup import TaskGroup
@@ -70,9 +77,9 @@ def strictly(group: TaskGroup, body: Green[T]) -> Green[T]:
         try:
             result.append((yield from body))
             yield from group.join()
-        except GeneratorExit:
-            raise  # nothing resumes this generator: the block aborts without waiting
         except BaseException as exc:
+            if is_a(exc, GeneratorExit) and closes_generator(exc):
+                raise  # nothing resumes this generator: the block aborts without waiting
             if group.live:
                 group.cancel(exc)
                 with _shield():
@@ -151,9 +158,9 @@ class ScopedGroup(TaskGroup):
                         yield from leave(error)
                 else:
                     yield from leave(error)
-            except GeneratorExit:
-                raise
             except BaseException as exc:
+                if is_a(exc, GeneratorExit) and closes_generator(exc):
+                    raise
                 if error is not None:
                     _chain(exc, error, around)
                 error = exc
@@ -182,7 +189,7 @@ def _leave(manager: ContextManager[object], error: Optional[BaseException]) -> G
         if error is None:
             manager.__exit__(None, None, None)
         else:
-            manager.__exit__(type(error), error, error.__traceback__)
+            manager.__exit__(type(error), error, traceback_of(error))
         error = None  # or this frame and the traceback hold each other
 
 
@@ -198,7 +205,7 @@ def _begin(leave: Leave, exc: BaseException) -> None:
 def _interrupted(error: Optional[BaseException]) -> bool:
     """Whether the function ends by an interruption, or one is due at its next suspension."""
     gt = getcurrent()
-    if error is not None and (not isinstance(error, Exception) or interrupted_by(gt, error)):
+    if error is not None and (not is_a(error, Exception) or interrupted_by(gt, error)):
         return True
     if gt.interrupts:
         return True
@@ -220,16 +227,16 @@ def _chain(new: BaseException, old: BaseException, around: Optional[BaseExceptio
     link: Optional[BaseException] = old
     while link is not None and id(link) not in before:
         before.add(id(link))
-        link = link.__context__
+        link = context_of(link)
     if id(new) in before:
         return
     last = new
     while True:
-        link = last.__context__
+        link = context_of(last)
         if link is None or link is around or id(link) in before:
             break
         last = link
-    last.__context__ = old
+    set_context(last, old)
 
 
 @green
@@ -242,9 +249,9 @@ def _call(
     try:
         try:
             result.append((yield from strictly(group, fn(group, *args, **kwargs))))
-        except GeneratorExit:
-            raise
         except BaseException as exc:
+            if is_a(exc, GeneratorExit) and closes_generator(exc):
+                raise
             error = exc
         error = yield from group.unwind(error)
     except GeneratorExit as exc:
@@ -252,11 +259,11 @@ def _call(
         raise
     if error is None:
         return result[0]
-    context = error.__context__
+    context = context_of(error)
     try:
         raise error
     finally:
-        error.__context__ = context  # not the exception that the caller is handling
+        set_context(error, context)  # not the exception that the caller is handling
         del error, context  # or this frame and the traceback hold each other
 
 

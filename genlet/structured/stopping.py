@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, Tuple, Type
 
+from .._objects import same
 from ..kernel import CancelScope, check_plain, check_result, get_scheduler
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ..kernel import Scheduler
+    from .._objects import same
+from ..kernel import Scheduler
 
 __all__ = ["Stoppable", "Stopper"]
 
@@ -108,11 +110,11 @@ class Stopper:
 
     def unlink(self, fn: Callable[[Stopper], object]) -> bool:
         """Remove a link; return whether there was one."""
-        try:
-            self._links.remove(fn)
-        except ValueError:
-            return False
-        return True
+        for index, link in enumerate(self._links):
+            if same(link, fn):
+                del self._links[index]
+                return True
+        return False
 
     def on(self, *signals: int) -> ContextManager[None]:
         """Return a block in which any of *signals* stops this.

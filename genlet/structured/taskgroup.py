@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, List, Optional, Type, TypeVar, cast
 
 from .._compat import exception_group
+from .._objects import context_of, is_a, set_context
 from ..abc import Green, green
 from ..errors import Unjoined
 from ..kernel import (
@@ -129,7 +130,7 @@ class TaskGroup(Group):
         traceback: Optional[TracebackType],
     ) -> Optional[bool]:
         owner = self.owner
-        if exc is not None and isinstance(exc, Cancelled) and owner is not None:
+        if exc is not None and is_a(exc, Cancelled) and owner is not None:
             own = not interrupted_by(owner, exc)  # from wait() on another greenthread
         else:
             own = exc is not None
@@ -163,17 +164,17 @@ class TaskGroup(Group):
 
     def _raise(self, errors: List[BaseException]) -> None:
         error = errors[0]
-        if not self._first_only and not (len(errors) == 1 and isinstance(error, Unjoined)):
+        if not self._first_only and not (len(errors) == 1 and is_a(error, Unjoined)):
             try:
                 raise exception_group(f"{len(errors)} failed in {self!r}", errors) from None
             finally:
                 del error, errors
         # It replaces the error that left the block, which is not its context.
-        context = error.__context__
+        context = context_of(error)
         try:
             raise error
         finally:
-            error.__context__ = context
+            set_context(error, context)
             del error, errors, context
 
     # ---- children ----
@@ -261,7 +262,7 @@ class TaskGroup(Group):
     def ended(self, gt: AnyGreenThread) -> None:
         error = gt.error
         if error is not None and not gt.ended_as_told and gt in self.members:
-            if not isinstance(error, (KeyboardInterrupt, SystemExit)):
+            if not is_a(error, (KeyboardInterrupt, SystemExit)):
                 self._errors[gt] = error
                 gt.heard = True  # the group raises it
             if not self.scope.cancel_called:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, List, Optional
 
+from .._objects import is_a, text_of
 from ..abc import Green
 from ..errors import Deadlock
 from ..greenthread import checkpoint, spawn
@@ -133,8 +134,8 @@ class Strike(NullInstrument):
             return
         if not self._number:
             raise error
-        if error is not self._timeout and not isinstance(error, Cancelled):
-            raise AssertionError(f"{self._what} raised {error!r}") from error
+        if error is not self._timeout and not is_a(error, Cancelled):
+            raise AssertionError(f"{self._what} raised {text_of(error)}") from error
 
     # ---- the instrument ----
 
