@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from types import CoroutineType, FunctionType, GeneratorType
-from typing import TYPE_CHECKING, Any, Callable, Dict, Tuple
+from functools import partial
+from types import CoroutineType, FunctionType, GeneratorType, MethodType
+from typing import TYPE_CHECKING, Any, Callable, Dict, Tuple, cast
 
-from .._objects import text_of
+from .._objects import is_a, name_of
 from .seconds import check_seconds, inf
 from .state import Kernel
 
@@ -28,12 +29,11 @@ def check_plain(verb: str, fn: object) -> None:
     Raises:
         TypeError: *fn* is green, another generator function, or an ``async def``.
     """
-    if fn.__class__ is not FunctionType:
-        while hasattr(fn, "func") and hasattr(fn, "keywords"):  # a functools.partial
-            fn = getattr(fn, "func")  # noqa: B009  object has no such attribute
-        fn = getattr(fn, "__func__", fn)  # of a bound method
-    code = getattr(fn, "__code__", None)
-    if code is not None and code.co_flags & INERT:
+    while is_a(fn, partial):
+        fn = fn.func
+    if type(fn) is MethodType:
+        fn = fn.__func__
+    if type(fn) is FunctionType and fn.__code__.co_flags & INERT:
         raise wants_plain(verb, fn)
 
 
@@ -43,11 +43,10 @@ def check_result(fn: object, made: object) -> None:
     Raises:
         TypeError: *made* is a generator or a coroutine.
     """
-    if isinstance(made, (GeneratorType, CoroutineType)):
-        made.close()  # else a coroutine complains that it was never awaited
-        name = getattr(fn, "__qualname__", None) or text_of(fn)
+    if is_a(made, (GeneratorType, CoroutineType)):
+        cast(Any, made).close()  # else a coroutine complains that it was never awaited
         raise TypeError(
-            f"{name} is called as a plain function and returned {made!r}, of which nothing runs: a"
+            f"{name_of(fn)} is called as a plain function and returned {made!r}, of which nothing runs: a"
             " function that is to wait is started by 'spawn(fn, ...)' inside it; the result of a"
             " greenthread that has ended is 'gt.result()'"
         ) from None
@@ -55,7 +54,7 @@ def check_result(fn: object, made: object) -> None:
 
 def wants_plain(verb: str, fn: object) -> TypeError:
     """Return the error for *fn*, which would have to be driven."""
-    name = getattr(fn, "__qualname__", None) or text_of(fn)
+    name = name_of(fn)
     return TypeError(
         f"{verb} wants a plain function, which cannot wait; {name} is green or async, so a call of it"
         f" would run nothing: start it inside a plain one, as in"

@@ -188,6 +188,7 @@ MODULES = [
 EXEMPT: Dict[str, str] = {
     "CancelScope.expire_after": "called by move_on_after and its siblings",
     "CancelScope.interrupt_all": "called with the grace that the scope was made with",
+    "Descriptor.wait_either": "called with what is left of a time that was checked",
     "Direction.let_others_run": "sleeps",
     "FailScope": "a CancelScope",
     "FailScope.expire_after": "as of CancelScope",
@@ -200,6 +201,7 @@ EXEMPT: Dict[str, str] = {
     "NullInstrument.before_wait": "called by the kernel",
     "Scheduler": "made by Runner",
     "Scheduler.spawn": "called by spawn_after and its sibling",
+    "TimedCall": "made by schedule_call_global",
     "listen_unix": "hands the backlog to the system's socket, which checks it",
 }
 

@@ -155,6 +155,7 @@ NEEDED: Dict[str, Give] = {
     "sleep": genlet.sleep,
     "spawn_after": lambda n: genlet.spawn_after(n, nothing),
     "spawn_after_local": lambda n: genlet.spawn_after_local(n, nothing),
+    "schedule_call_global": lambda n: get_scheduler().schedule_call_global(n, list).cancel(),
     "move_on_after": lambda n: genlet.move_on_after(n),
     "fail_after": lambda n: genlet.fail_after(n),
     "move_on_at": lambda n: genlet.move_on_at(n),

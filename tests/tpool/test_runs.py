@@ -224,6 +224,7 @@ def test_from_thread_after_the_job_was_abandoned_is_a_runtimeerror(
 ) -> None:
     """A job whose greenthread has left gets the error when it calls, and not before."""
     errors: List[BaseException] = []
+    answered = threading.Event()
 
     def work() -> None:
         gate()
@@ -232,13 +233,14 @@ def test_from_thread_after_the_job_was_abandoned_is_a_runtimeerror(
                 verb(green_function)
             except RuntimeError as exc:
                 errors.append(exc)
+        answered.set()
 
     def main() -> Green[None]:
         gt = spawn(pool.execute_abandonable, work)
         yield from entered(gate)
         yield from gt.kill()
         gate.open()
-        yield from pool.execute(thread_name)
+        yield from pool.execute(answered.wait, 10)
 
     genlet.run(main)
     assert [str(exc) for exc in errors] == [
