@@ -514,12 +514,19 @@ class _Ending(Wait[None]):
         job: AnyGreenThread = self._subject
         job.link(_wake, self)
 
+    def arm_failed(self) -> None:
+        super().arm_failed()
+        self._unlink()
+
     def disarm(self) -> bool:
         if not super().disarm():
             return False
+        self._unlink()
+        return True
+
+    def _unlink(self) -> None:
         job: AnyGreenThread = self._subject
         job.unlink(_wake, self)
-        return True
 
 
 def _wake(_job: AnyGreenThread, wait: Wait[None]) -> None:

@@ -116,6 +116,10 @@ class Job(Wait[None], Generic[T]):
         """Hand the job to the pool: called by the kernel."""
         self.pool._submit(self)
 
+    def arm_failed(self) -> None:
+        self.pool._withdraw(self)
+        super().arm_failed()
+
     def disarm(self) -> bool:
         return (self.pool._withdraw(self) or self.abandonable) and self.take()
 

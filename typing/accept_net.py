@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ssl import SSLContext
 from types import ModuleType
 from typing import Awaitable, List, NoReturn, Type, Union
 
@@ -17,6 +18,7 @@ from genlet.green import ssl
 from genlet.net import (
     ConnectError,
     ConnectRefused,
+    ContextSource,
     IncompleteReadError,
     LimitOverrunError,
     Lines,
@@ -84,6 +86,10 @@ def serves(stopper: Stopper, context: ssl.SSLContext) -> Green[None]:
     assert_type((yield from listeners[0].next()), Union[Stream, End])
     assert_type((yield from serve(handle, listeners, stopper=stopper, tls=context)), None)
     yield from serve(handle, listeners[0], on_error=reports)
+    source = ContextSource(lambda: context)
+    assert_type(source(), SSLContext)
+    source.reload()
+    yield from serve(handle, listeners, tls=source)
 
 
 def handle(stream: Stream) -> Green[int]:
@@ -139,6 +145,7 @@ def bridges(waiting: Awaitable[bytes]) -> Green[None]:
 def hubs_(sock: sockets.socket) -> Green[None]:
     hubs.notify_close(sock)
     hubs.notify_opened(3)
+    assert_type(hubs.get_default_hub(), str)
     hubs.use_hub("poll")
     print(hubs.get_hub())
     assert_type((yield from hubs.trampoline(sock, read=True)), None)

@@ -20,7 +20,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional
 
 import genlet
-from genlet import Event, Green, Queue, Semaphore, TaskGroup, tpool
+from genlet import Event, Green, Queue, Semaphore, TaskGroup, shielded, tpool
 from genlet.green import socket
 
 FEW = 10
@@ -201,7 +201,8 @@ def held(count: int) -> Green:
         try:
             yield from genlet.sleep(float("inf"))
         finally:
-            yield from Event[None]().wait()
+            with shielded(float("inf")):
+                yield from Event[None]().wait()
 
     def owner() -> Green:
         with TaskGroup(on_exit="cancel", grace=float("inf")) as group:

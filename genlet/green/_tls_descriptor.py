@@ -86,6 +86,15 @@ def forget_errors() -> None:
         pass
 
 
+# From Python 3.10 on an error of the system, such as a reset, was reported as the end of the data.
+# 3.11.9, 3.12.3 and 3.13 report it again.
+TELLS_ERRORS = sys.implementation.name == "cpython" and (
+    sys.version_info < (3, 10)
+    or (3, 11, 9) <= sys.version_info < (3, 12)
+    or sys.version_info >= (3, 12, 3)
+)
+
+
 def suits(context: SSLContext) -> bool:
     """Whether OpenSSL can be put on a descriptor with *context*.
 
@@ -93,7 +102,7 @@ def suits(context: SSLContext) -> bool:
     """
     cls = type(context)
     return (
-        sys.implementation.name == "cpython"
+        TELLS_ERRORS
         and hasattr(cls, "_wrap_socket")
         and cls.wrap_bio is SSLContext.wrap_bio
         and context.sslobject_class is SSLObject

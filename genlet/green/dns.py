@@ -248,7 +248,7 @@ def gethostbyname(host: Union[str, bytes, bytearray]) -> Green[str]:
     Source:
         ``socket.gethostbyname``.
     """
-    if not is_name(host):
+    if not _is_name(host):
         return real.gethostbyname(cast(str, host))  # which refuses it, whatever it is
     host = _text(host)
     if is_numeric(host):
@@ -263,7 +263,7 @@ def gethostbyname_ex(host: Union[str, bytes, bytearray]) -> Green[HostEntry]:
     Source:
         ``socket.gethostbyname_ex``.
     """
-    if not is_name(host):
+    if not _is_name(host):
         return real.gethostbyname_ex(cast(str, host))  # as above
     host = _text(host)
     if is_numeric(host):
@@ -341,20 +341,20 @@ def needs_lookup(address: Any) -> bool:
     )
 
 
-def is_name(host: object) -> bool:
+def _is_name(host: object) -> bool:
     """Whether *host* may be looked up; what may not is refused by the standard library at once."""
     if isinstance(host, str):
         return "\0" not in host
     return isinstance(host, (bytes, bytearray)) and b"\0" not in host
 
 
-def checked_name(host: Union[str, bytes, bytearray]) -> Union[str, bytes, bytearray]:
+def _checked_name(host: Union[str, bytes, bytearray]) -> Union[str, bytes, bytearray]:
     """Return *host* as it is looked up, refusing what sockets of the standard library refuse.
 
     Raises:
         TypeError: It has a NUL, or is no international name.
     """
-    if not is_name(host):
+    if not _is_name(host):
         raise TypeError("host name must not contain null character")
     if isinstance(host, str):
         try:
@@ -383,7 +383,7 @@ def numeric_address(
     """
     if family not in (real.AF_INET, real.AF_INET6):
         return address
-    name = checked_name(address[0])
+    name = _checked_name(address[0])
     host = None
     with move_on_after(inf if deadline is None else deadline - get_scheduler().clock()):
         host = yield from first_address(name, family)

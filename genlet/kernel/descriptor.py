@@ -107,6 +107,9 @@ class Direction(Suspension):
             self.open = True
 
     def arm_failed(self) -> None:
+        self.take()
+        if self.timer:
+            self.gt.scheduler.timers.cancel(self)
         self.descriptor.unwant(self)
 
     def disarm(self) -> bool:

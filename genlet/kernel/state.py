@@ -111,7 +111,11 @@ class Suspension(Trap):
         raise NotImplementedError
 
     def arm_failed(self) -> None:
-        """Undo what `arm` had done when it raised; not called for a trap that it had settled."""
+        """Undo what `arm` had done before an error; not called for a trap that it had settled.
+
+        The error may come when `arm` has done all of it: before the kernel goes on.
+        """
+        self.disarm()
 
     def disarm(self) -> bool:
         """Undo `arm`, if `take` allows it; False if not, and the result must be awaited.

@@ -15,12 +15,12 @@ from typing import Generator, List
 
 import pytest
 
-from genlet._compat import IS_PYPY
 from genlet.green._sslsocket import SSLSocket
+from genlet.green._tls_descriptor import TELLS_ERRORS
 
 __all__ = ["ENGINES", "engine", "using"]
 
-ENGINES: List[str] = ["memory"] if IS_PYPY else ["memory", "descriptor"]
+ENGINES: List[str] = ["memory", "descriptor"] if TELLS_ERRORS else ["memory"]
 
 
 def _never(_sock: SSLSocket) -> bool:

@@ -25,7 +25,7 @@ LACKING: Dict[str, str] = {
     "socket": "SO_REUSEADDR SO_REUSEPORT SO_BROADCAST SO_KEEPALIVE AF_UNIX fromshare"
     " send_fds recv_fds SCM_RIGHTS CMSG_LEN CMSG_SPACE MSG_DONTWAIT MSG_OOB MSG_TRUNC MSG_WAITALL"
     " SOCK_CLOEXEC SOCK_NONBLOCK SOCK_RAW TCP_NODELAY IPV6_V6ONLY IPPROTO_IPV6 SO_LINGER SO_ERROR",
-    "subprocess": "list2cmdline",
+    "subprocess": "",
     "threading": "get_native_id",
     "time": "thread_time thread_time_ns tzset clock_gettime pthread_getcpuclockid",
 }

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import signal
 from contextlib import redirect_stderr
@@ -21,6 +22,9 @@ from .edges import busy, noop, nothing_left, open_files, press
 
 def short_runs(count: int) -> Tuple[int, int]:
     """Begin *count* runs, and press Ctrl-C once in or after each, at a time of a real timer.
+
+    Python drops what a handler raises in a callback of the garbage collection, so there is none
+    meanwhile.
 
     Returns:
         How often it was pressed, and how often KeyboardInterrupt came out.
@@ -39,6 +43,7 @@ def short_runs(count: int) -> Tuple[int, int]:
             sleep(0.00002)
 
     former = signal.signal(signal.SIGALRM, handler)
+    gc.disable()
     try:
         with redirect_stderr(io.StringIO()):
             for number in range(count):
@@ -55,6 +60,7 @@ def short_runs(count: int) -> Tuple[int, int]:
                 seen += caught
                 nothing_left(before)
     finally:
+        gc.enable()
         signal.signal(signal.SIGALRM, former)
     return pressed, seen
 

@@ -10,13 +10,25 @@ import errno
 import os
 import select as system
 import socket as real
+from contextlib import contextmanager, nullcontext
 from time import monotonic
-from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar, cast
+from typing import (
+    Any,
+    Callable,
+    ContextManager,
+    Dict,
+    Iterator,
+    List,
+    Optional,
+    Tuple,
+    TypeVar,
+    cast,
+)
 
 import pytest
 
 import genlet
-from genlet import Green
+from genlet import Green, tpool
 from genlet.green.socket import socket
 from genlet.kernel import (
     POLLIN,
@@ -28,6 +40,7 @@ from genlet.kernel import (
     get_scheduler,
     wait_fd,
 )
+from genlet.kernel.state import Suspension
 
 from .moments import drain, fill, greened, outcome, parked, start
 
@@ -37,7 +50,7 @@ SOON = 0.001  # seconds: of the calls that are not made to fail
 
 
 class ClockError(Exception):
-    """What the clock under test raises."""
+    """What the clock under test raises, or an arming."""
 
 
 class Clock:
@@ -47,6 +60,10 @@ class Clock:
         self.victim: Optional[AnyGreenThread] = None
         self.looks: int = 0  # until it fails; 0 for never
 
+    def failing(self) -> ContextManager[None]:
+        """Return a block in which nothing else fails than what this is."""
+        return nullcontext()
+
     def __call__(self) -> float:
         if self.looks:
             try:
@@ -54,10 +71,44 @@ class Clock:
             except RuntimeError:
                 return monotonic()  # between two steps: the loop looks
             if current is self.victim:
-                self.looks -= 1
-                if not self.looks:
-                    raise ClockError
+                self.count()
         return monotonic()
+
+    def count(self) -> None:
+        if self.looks:
+            self.looks -= 1
+            if not self.looks:
+                raise ClockError
+
+
+class Arming(Clock):
+    """Never fails as a clock; an arming of the victim's fails when all of it is done."""
+
+    def __call__(self) -> float:
+        return monotonic()
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            for cls in traps():
+                if "arm" in vars(cls):
+                    patch.setattr(cls, "arm", self._behind(vars(cls)["arm"]))
+            yield
+
+    def _behind(self, arm: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        def armed(trap: Any, gt: Any) -> None:
+            arm(trap, gt)
+            if gt is self.victim:
+                self.count()
+
+        return armed
+
+
+def traps(cls: Any = Suspension) -> Iterator[Any]:
+    """Yield the subclasses of *cls*."""
+    for one in cls.__subclasses__():
+        yield one
+        yield from traps(one)
 
 
 # ---- a clock that fails ---------------------------------------------------------------------------
@@ -216,6 +267,26 @@ def cancelling_with_grace(attempt: Attempt) -> Green[None]:
     yield from attempt(inside)
 
 
+def results(attempt: Attempt) -> Green[None]:
+    pool = genlet.GreenPool(1)
+    gate: genlet.Event[None] = genlet.Event()
+    jobs = pool.imap(lambda _: gate.wait(), [1])
+    yield from genlet.sleep(0)
+
+    yield from attempt(lambda: genlet.with_timeout(SOON, jobs.next))
+    gate.send(None)
+    assert (yield from jobs.next()) is None
+
+
+def on_a_thread(attempt: Attempt) -> Green[None]:
+    pool = tpool.ThreadPool(1)
+    try:
+        yield from attempt(lambda: pool.execute(int))
+        assert (yield from pool.execute(int)) == 0
+    finally:
+        pool.killall()
+
+
 def by_number(attempt: Attempt) -> Green[None]:
     one, other = real.socketpair()
     with one, other:
@@ -282,6 +353,11 @@ SCENES: List[Scene] = [
     delayed_local,
     cancelling_with_grace,
 ]
+TO_BE_ARMED: List[Scene] = [
+    *SCENES[: SCENES.index(delayed)],
+    results,
+    on_a_thread,
+]
 ON_EVERY_HUB: List[Scene] = [by_number, by_number_of_ours, receiving, sending]
 SCOPES: Dict[str, Callable[[], genlet.CancelScope]] = {
     "move_on_after": lambda: genlet.move_on_after(SOON),
@@ -290,9 +366,9 @@ SCOPES: Dict[str, Callable[[], genlet.CancelScope]] = {
 }
 
 
-def check(scene: Scene, hub: Optional[str] = None) -> None:
+def check(scene: Scene, hub: Optional[str] = None, make: Callable[[], Clock] = Clock) -> None:
     """Play *scene* with a clock that fails at the first look of the victim, the second, and so on."""
-    clock = Clock()
+    clock = make()
     failures = 0
 
     def attempt_at(look: int) -> Attempt:
@@ -331,7 +407,8 @@ def check(scene: Scene, hub: Optional[str] = None) -> None:
                 yield from genlet.sleep(0.0001)
                 yield from scene(attempt_at(look))
 
-        genlet.Runner(clock=clock, hub=hub).run(main)
+        with clock.failing():
+            genlet.Runner(clock=clock, hub=hub).run(main)
         if failures == before:
             break
     assert failures, "the clock was not looked at"
@@ -352,6 +429,21 @@ def test_a_wait_whose_arming_fails_leaves_nothing(scene: Scene) -> None:
 def test_a_wait_for_a_descriptor_whose_arming_fails_leaves_nothing(scene: Scene, hub: str) -> None:
     """It wakes no greenthread later, and the descriptor is free for the next wait."""
     check(scene, hub)
+
+
+@pytest.mark.parametrize("scene", TO_BE_ARMED)
+def test_an_error_behind_the_last_line_of_an_arming_leaves_nothing(scene: Scene) -> None:
+    """What was armed is taken back, whoever raises the error that says it has failed."""
+    check(scene, None, Arming)
+
+
+@pytest.mark.parametrize("hub", available_hubs())
+@pytest.mark.parametrize("scene", ON_EVERY_HUB)
+def test_an_error_behind_the_arming_for_a_descriptor_leaves_nothing(
+    scene: Scene, hub: str
+) -> None:
+    """The descriptor wakes nobody for whom it was armed."""
+    check(scene, hub, Arming)
 
 
 @pytest.mark.parametrize("scope", SCOPES)

@@ -7,7 +7,7 @@ import logging.handlers
 import queue
 import sys
 from contextlib import contextmanager
-from typing import Iterator
+from typing import Generator
 
 from genlet import Green, TaskGroup, getcurrent, run, sleep
 
@@ -26,7 +26,7 @@ class Names(logging.Filter):
 
 
 @contextmanager
-def logging_on_a_thread(handler: logging.Handler) -> Iterator[None]:
+def logging_on_a_thread(handler: logging.Handler) -> Generator[None, None, None]:
     """Have *handler* write on a thread of its own: to put a record into a queue never waits.
 
     The queue is the standard library's: it is for threads, and has no limit.
