@@ -7,7 +7,7 @@
 #   servers       http/  <- ground kernel coordination runner crews green net
 #   net           net/  convenience  greenio  patcher  <- ground kernel coordination crews green
 #   green         green/  <- ground kernel coordination crews
-#   crews         greenpool  pools  dagpool  tpool  <- ground kernel coordination
+#   crews         greenpool  pools  dagpool  tpool/  <- ground kernel coordination
 #   runner        runner  <- ground watch kernel
 #   coordination  greenthread  hubs  timeout  event  semaphore  lock  condition  barrier  queue
 #                 channel  corolocal  coroutines  structured/  <- ground kernel

@@ -516,17 +516,13 @@ class _Ending(Wait[None]):
 
     def arm_failed(self) -> None:
         super().arm_failed()
-        self._unlink()
+        self._subject.unlink(_wake, self)
 
     def disarm(self) -> bool:
         if not super().disarm():
             return False
-        self._unlink()
+        self._subject.unlink(_wake, self)
         return True
-
-    def _unlink(self) -> None:
-        job: AnyGreenThread = self._subject
-        job.unlink(_wake, self)
 
 
 def _wake(_job: AnyGreenThread, wait: Wait[None]) -> None:
