@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import string
-from typing import List, Optional, Tuple
+from typing import TYPE_CHECKING, List, Optional, Tuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from genlet.http.framing import METHODS
 from genlet.http.wire import Choice
 
 from .fuzz import run
 from .wires import PARSERS, events, new_wire
+
+if TYPE_CHECKING:
+    import hypothesis
+    import hypothesis.strategies as st
+else:
+    hypothesis = pytest.importorskip("hypothesis")
+    st = pytest.importorskip("hypothesis.strategies")
 
 TOKENS = st.text(string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~", min_size=1, max_size=12)
 DECIDING = {"content-length", "transfer-encoding", "host", "connection", "expect", "upgrade"}
@@ -53,8 +58,10 @@ def written(message: Message) -> bytes:
 
 
 @pytest.mark.parametrize("choice", PARSERS)
-@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=60)
-@given(st.lists(MESSAGES, min_size=1, max_size=3), st.integers(1, 200))
+@hypothesis.settings(
+    deadline=None, suppress_health_check=list(hypothesis.HealthCheck), max_examples=60
+)
+@hypothesis.given(st.lists(MESSAGES, min_size=1, max_size=3), st.integers(1, 200))
 def test_messages_come_out_as_they_went_in(
     choice: Choice, messages: List[Message], size: int
 ) -> None:

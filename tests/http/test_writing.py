@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import string
 from typing import List, Optional, Tuple
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from genlet.http import ResponseError
 from genlet.http.writing import Writing, answer
@@ -224,35 +221,3 @@ def test_answer_to_a_refused_request_is_whole() -> None:
     status, fields, body, lives = read(answer(431, "too long"), ends=True)
     assert (status, body, lives) == (431, b"too long\n", False)
     assert ("Connection", "close") in fields
-
-
-NAMES = st.text(string.ascii_letters + string.digits + "!#$%&'*+.^_`|~", min_size=1, max_size=9)
-VALUES = st.text(st.characters(max_codepoint=0x17F), max_size=12)
-
-
-@settings(deadline=None, max_examples=150)
-@given(
-    st.lists(st.tuples(NAMES, VALUES), max_size=4),
-    st.lists(st.binary(max_size=30), max_size=4),
-    st.booleans(),
-)
-def test_answers_are_read_as_they_were_given(
-    fields: Fields, pieces: List[bytes], told: bool
-) -> None:
-    """Whatever the fields: a client reads exactly these and the whole body, or it is refused."""
-    whole = b"".join(pieces)
-    try:
-        one = writing(fields, length=len(whole) if told else None)
-    except ResponseError:
-        good = [
-            value == value.strip(" \t")
-            and all(c == "\t" or " " <= c <= "~" or "\x80" <= c <= "\xff" for c in value)
-            for name, value in fields
-        ]
-        assert not all(good) or any(
-            name.lower() in ("te", "trailer", "upgrade") for name, _ in fields
-        )
-        return
-    status, found, body, lives = read(sent(one, *pieces))
-    assert (status, body, lives) == (200, whole, True)
-    assert found[:-1] == fields
