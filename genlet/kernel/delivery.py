@@ -382,12 +382,6 @@ def attend(kernel: Kernel, gt: Greenlet, trap: Suspension) -> Optional[Suspensio
         del gt, trap  # of an error this frame may be among the frames
 
 
-def check_trap(trap: object) -> None:
-    """Refuse an object that is no trap, though it may have every attribute; see `arming_failed`."""
-    if not issubclass(type(trap), Suspension):
-        raise TypeError
-
-
 def arming_failed(kernel: Kernel, gt: Greenlet, trap: object, exc: BaseException) -> None:
     """Have *exc* raised at the line that yielded *trap*, in the next turn."""
     if is_a(trap, Suspension):
@@ -566,8 +560,7 @@ def step_now(kernel: Kernel, gt: Greenlet, aborting: Dict[Greenlet, bool]) -> No
             if armed is not None:
                 gt.trap = armed
                 try:
-                    check_trap(armed)
-                    armed.arm(gt)
+                    type(armed).arm(armed, gt)  # not armed.arm, as in the loop
                     if gt.attention:
                         poke(gt)
                 except BaseException as exc:

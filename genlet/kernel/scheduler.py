@@ -44,8 +44,7 @@ from . import delivery, endings, fork, report
 from . import instruments as observing
 from . import spawn as spawning
 from .current import running, running_kernel
-from .delivery import SEND, arming_failed, attend, check_trap, interrupt, poke
-from .descriptor import Direction
+from .delivery import SEND, arming_failed, attend, interrupt, poke
 from .endings import STEPPERS, Closing, end
 from .group import Group
 from .hub import Hub
@@ -55,7 +54,6 @@ from .signals import Signals
 from .state import Interrupt
 from .timers import Timers
 from .traps import Pause
-from .waits import Wait
 from .wakeup import Wakeup
 
 if TYPE_CHECKING:
@@ -255,9 +253,7 @@ class Scheduler(CallsLater):
                     append(gt)
                     continue
                 try:
-                    if type(trap) is not Wait and type(trap) is not Direction:  # the most frequent
-                        check_trap(trap)
-                    trap.arm(gt)
+                    type(trap).arm(trap, gt)  # not trap.arm: an object may answer to every name
                     if gt.attention:  # it came between the look and here
                         poke(gt)
                 except BaseException as exc:

@@ -273,21 +273,12 @@ class TakesAnything:
         return lambda *_: None
 
 
-class LooksLikeATrap:
-    def arm(self, gt: object) -> None:
-        """Pretend to register with something."""
-
-    def disarm(self) -> bool:
-        return True
-
-
 YIELDED: Dict[str, Callable[[], object]] = {
     "odd": Odd,
     "without attributes": WithoutAttributes,
     "ends who asks": EndsWhoAsks,
     "takes anything": TakesAnything,
     "a mock": MagicMock,
-    "looks like a trap": LooksLikeATrap,
     "a class": lambda: Suspension,
     "an exception": LookupError,
 }
