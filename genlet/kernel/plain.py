@@ -31,9 +31,9 @@ def check_plain(verb: str, fn: object) -> None:
     """
     while is_a(fn, partial):
         fn = fn.func
-    if type(fn) is MethodType:
+    if is_a(fn, MethodType):
         fn = fn.__func__
-    if type(fn) is FunctionType and fn.__code__.co_flags & INERT:
+    if is_a(fn, FunctionType) and fn.__code__.co_flags & INERT:
         raise wants_plain(verb, fn)
 
 

@@ -40,7 +40,8 @@ def run(request: pytest.FixtureRequest) -> Run:
     def warmed_up(main: Callable[[], Green[T]], /) -> T:
         def first_blocks() -> Green[T]:
             # The hub opens its own descriptors now, not when a test counts on a number's being free.
-            yield from genlet.sleep(0.001)
+            while get_scheduler().wakeup.write_fd < 0:
+                yield from genlet.sleep(0.001)
             with genlet.fail_after(10):
                 return (yield from main())
 
