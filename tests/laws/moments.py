@@ -22,7 +22,7 @@ from genlet import ClosedResource, Green, GreenThread
 from genlet.green import os as green_os
 from genlet.green import socket as green_socket
 from genlet.green.socket import socket
-from genlet.kernel import AnyGreenThread, available_hubs
+from genlet.kernel import AnyGreenThread, available_hubs, get_scheduler
 
 T = TypeVar("T")
 
@@ -48,7 +48,8 @@ class Run:
     def __call__(self, main: Callable[[], Green[T]], /) -> T:
         def bounded() -> Green[T]:
             # The hub opens its own descriptors now, not when a number is free that a test counts on.
-            yield from genlet.sleep(0.001)
+            while get_scheduler().wakeup.write_fd < 0:
+                yield from genlet.sleep(0.001)
             with genlet.fail_after(20):
                 return (yield from main())
 
