@@ -68,6 +68,13 @@ def settled_threads(allowed: int) -> int:
     return count_threads()
 
 
+def pytest_collection_finish() -> None:
+    """Have later collections leave out all that is loaded now: there are many, and it stays."""
+    gc.collect()
+    if hasattr(gc, "freeze"):
+        gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def leaves_nothing_behind() -> Iterator[None]:
     """Fail a test that leaves descriptors, threads, a kernel or a signal handler behind."""
