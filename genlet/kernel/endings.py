@@ -207,8 +207,11 @@ def report_call(kernel: Kernel, fn: object, exc: BaseException) -> None:
     """Report an error of a plain function that the kernel called."""
     if is_a(exc, (KeyboardInterrupt, SystemExit)):
         kernel.surface(exc)
-    else:
+        return
+    try:
         report.print_call_error(fn, exc)
+    except BaseException as meanwhile:  # Ctrl-C
+        kernel.surface(meanwhile)
 
 
 # ---- the end of a run -----------------------------------------------------------------------------
