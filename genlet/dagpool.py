@@ -89,6 +89,13 @@ class PropagateError(Exception):
         return self.msg
 
 
+class _Failed(PropagateError):
+    """The value of a key whose greenthread failed, as the pool keeps it."""
+
+
+_Failed.__name__ = _Failed.__qualname__ = PropagateError.__name__
+
+
 class DAGPool(Generic[K, V]):
     """Greenthreads that go on as soon as the values they depend on are there.
 
@@ -243,7 +250,7 @@ class DAGPool(Generic[K, V]):
             if error is not None and not gt.ended_as_told:
                 gt.scheduler.tell_hook(gt, error)
         else:
-            self._settle(key, gt.result() if error is None else PropagateError(key, error))
+            self._settle(key, gt.result() if error is None else _Failed(key, error))
 
     @green
     def kill(self, key: K) -> Green[None]:
@@ -355,10 +362,10 @@ class _Member(NamedTuple):
 
 def _value(value: Union[V, PropagateError]) -> V:
     if isinstance(value, PropagateError):
-        # A copy: the frames that it passes lead to the pool, which keeps the value.
-        if type(value) is PropagateError:
+        if is_a(value, _Failed):
+            # A new one each time: the frames that it passes lead to the pool, which keeps the value.
             raise PropagateError(value.key, value.exc)
-        raise with_traceback(value, None)  # a subclass of the program's
+        raise with_traceback(value, None)  # posted by the program
     return value
 
 

@@ -108,7 +108,7 @@ def test_pool_whose_minimum_can_never_be_made_is_refused(sizes: Tuple[int, int])
     """More items than *max_size*, or than memory ever holds: no item is made."""
     numbers = Numbers()
     with pytest.raises(ValueError, match="min_size"):
-        Pool(*sizes, create=numbers)
+        Pool(sizes[0], sizes[1], False, numbers)
     assert not numbers.calls
 
 

@@ -189,6 +189,8 @@ class Guest:
                 self._leave()
                 return timeout
             except StopIteration:
+                if scheduler.wakeup.calls:
+                    scheduler.wakeup.run_calls()  # of the last step of all
                 self._finish()
                 self._raise_outcome()
                 return None
@@ -314,9 +316,14 @@ class Guest:
 
 
 class GuestScheduler(Scheduler):
-    """A scheduler whose observers come and go between turns too."""
+    """A scheduler whose observers come and go between turns too, and its calls."""
 
     guest: Guest
+
+    def again(self, fn: Callable[..., object], *args: Any) -> None:
+        super().again(fn, *args)
+        if self.between_turns:
+            self.guest._want_turn()
 
     def attach(self, instrument: Instrument[Any]) -> None:
         """Have *instrument* called from now on."""

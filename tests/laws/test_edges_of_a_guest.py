@@ -78,7 +78,8 @@ class Host:
         if gt is None:
             return None
         try:
-            return gt.result()
+            result: str = gt.result()
+            return result
         except BaseException as exc:
             self.raised.append(exc)
             return None

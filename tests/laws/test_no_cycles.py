@@ -10,7 +10,7 @@ import pytest
 import genlet
 from genlet import Green
 from genlet._compat import IS_PYPY
-from genlet.dagpool import Results
+from genlet.dagpool import PropagateError, Results
 from genlet.green import socket
 
 if TYPE_CHECKING:
@@ -432,9 +432,9 @@ def failing_dag() -> Green[None]:
     yield from caught(pool.get("a"))
     yield from caught(pool.get("c"))
     yield from caught(pool.wait_each().collect())
-    with pytest.raises(genlet.PropagateError):
+    with pytest.raises(PropagateError):
         pool.poll("b")
-    with pytest.raises(genlet.PropagateError):
+    with pytest.raises(PropagateError):
         pool.items()
 
 
