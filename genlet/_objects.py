@@ -3,7 +3,7 @@
 # An exception may refuse attributes (a frozen dataclass does), compute them, or raise from each of
 # its methods; so may a value, a callable or an observer.  The functions of this file read and set
 # what genlet needs of such an object, and run none of its code; those that return a text run it,
-# and have another text where it fails.
+# and have another text where it fails.  Ctrl-C is not that object's: it is raised.
 
 from __future__ import annotations
 
@@ -81,6 +81,8 @@ def text_of(obj: object) -> str:
     """Return ``repr(obj)``; the name of its class if that raises."""
     try:
         return repr(obj)
+    except KeyboardInterrupt:
+        raise
     except BaseException:
         return f"<{type(obj).__qualname__} object that cannot be printed>"
 
@@ -89,6 +91,8 @@ def description_of(trap: Any) -> str:
     """Return what *trap* says that it waits for; the name of its class if that raises."""
     try:
         return str(trap.describe())
+    except KeyboardInterrupt:
+        raise
     except BaseException:
         return f"a {type(trap).__qualname__}"
 
@@ -97,6 +101,8 @@ def name_of(fn: object) -> str:
     """Return the qualified name of a function; of a callable that has none, what it prints."""
     try:
         name = getattr(fn, "__qualname__", None)
+    except KeyboardInterrupt:
+        raise
     except BaseException:
         name = None
     return name if type(name) is str and name else text_of(fn)

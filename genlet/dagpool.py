@@ -89,6 +89,13 @@ class PropagateError(Exception):
         return self.msg
 
 
+class _Failed(PropagateError):
+    """The value of a key whose greenthread failed, as the pool keeps it."""
+
+
+_Failed.__name__ = _Failed.__qualname__ = PropagateError.__name__
+
+
 class DAGPool(Generic[K, V]):
     """Greenthreads that go on as soon as the values they depend on are there.
 
@@ -243,7 +250,7 @@ class DAGPool(Generic[K, V]):
             if error is not None and not gt.ended_as_told:
                 gt.scheduler.tell_hook(gt, error)
         else:
-            self._settle(key, gt.result() if error is None else PropagateError(key, error))
+            self._settle(key, gt.result() if error is None else _Failed(key, error))
 
     @green
     def kill(self, key: K) -> Green[None]:
@@ -355,7 +362,10 @@ class _Member(NamedTuple):
 
 def _value(value: Union[V, PropagateError]) -> V:
     if isinstance(value, PropagateError):
-        raise with_traceback(value, None)
+        if is_a(value, _Failed):
+            # A new one each time: the frames that it passes lead to the pool, which keeps the value.
+            raise PropagateError(value.key, value.exc)
+        raise with_traceback(value, None)  # posted by the program
     return value
 
 
@@ -372,7 +382,7 @@ class Results(Generic[K, R]):
         self, pool: DAGPool[K, Any], keys: Iterable[K], *, errors: Optional[bool] = None
     ) -> None:
         self.pending: Dict[K, None] = dict.fromkeys(keys)
-        self._pool: DAGPool[K, Any] = pool
+        self._pool: Optional[DAGPool[K, Any]] = pool  # None once it is closed
         self._errors: Optional[bool] = errors  # what to give; None gives values, raises errors
         self._begun: bool = False
         self._arrived: Deque[K] = deque()
@@ -388,7 +398,7 @@ class Results(Generic[K, R]):
         if not self._begun:
             self._begin()
         while self.pending:
-            while self._arrived:
+            while self._arrived and self._pool is not None:
                 key = self._arrived.popleft()
                 del self.pending[key]
                 value = self._pool.values[key]
@@ -418,12 +428,17 @@ class Results(Generic[K, R]):
 
     def close(self) -> None:
         """Wait for nothing any more: `next` then gives END.  A plain call."""
+        pool = self._pool
+        if pool is None:
+            return
         for key in self.pending:
-            watchers = self._pool._watchers.get(key)
+            watchers = pool._watchers.get(key)
             if watchers is not None:
                 watchers.pop(self, None)
                 if not watchers:
-                    del self._pool._watchers[key]
+                    del pool._watchers[key]
+        # The greenthread that has failed has this among its variables, and the pool has its error.
+        self._pool = None
         self.pending = {}
         self._arrived.clear()
         self._wake_takers()
@@ -442,6 +457,8 @@ class Results(Generic[K, R]):
         """Take what is there, and have the pool tell of the rest."""
         self._begun = True
         pool = self._pool
+        if pool is None:
+            return
         for key in self.pending:
             if key in pool.values:
                 self._arrived.append(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from sys import maxsize
 from types import GeneratorType
 from typing import (
     TYPE_CHECKING,
@@ -19,7 +20,7 @@ from typing import (
 )
 
 from ._counts import check_count
-from ._objects import is_a
+from ._objects import is_a, text_of
 from .abc import Green, green
 from .end import END, End
 from .kernel import Wait, Waiters
@@ -57,11 +58,11 @@ class Pool(Generic[T]):
         free_items: Those that lie here.
 
     Raises:
-        TypeError, ValueError: A size is no int, or negative.
+        TypeError, ValueError: A size is no int, or negative, or *min_size* is above *max_size*.
         TypeError: *min_size* items are wanted of a green `create`, which a constructor cannot call.
 
     Source:
-        eventlet ``pools.Pool``.  Differs: `resize` wakes those who wait if there is more room now,
+        eventlet ``pools.Pool``, which makes *min_size* items whatever *max_size* is.  Differs: `resize` wakes those who wait if there is more room now,
         and so does a `create` that fails.
     """
 
@@ -91,13 +92,17 @@ class Pool(Generic[T]):
     ) -> None:
         self.min_size: int = check_count(min_size, "min_size")
         self.max_size: int = check_count(max_size, "max_size")
+        if self.min_size > min(self.max_size, maxsize):
+            raise ValueError(
+                f"min_size is {text_of(min_size)}, more items than max_size allows or than can be"
+            )
         self.order_as_stack: bool = order_as_stack
         self.current_size: int = 0
         self.free_items: Deque[T] = deque()
         self._create: Optional[Callable[[], Union[T, Green[T]]]] = create
         # END instead of an item hands over the right to make one.
         self._getters: Waiters[Union[T, End]] = Waiters()
-        for _ in range(min_size):
+        for _ in range(self.min_size):
             item = self.create()
             if is_a(item, GeneratorType):
                 item.close()

@@ -97,6 +97,7 @@ def test_spawn_after_that_is_cancelled_or_killed_in_time_never_runs(how: str) ->
         gt = genlet.spawn_after(1, logs, log, "ran")
         if how == "cancel":
             gt.cancel()
+            yield from genlet.sleep(0)
         else:
             yield from gt.kill()
         assert gt.dead
@@ -139,6 +140,7 @@ def test_spawn_after_local_is_dropped_when_its_creator_ends_first(how: str) -> N
         if how == "kill":
             yield from gt.kill()
         yield from outcome(gt)
+        yield from genlet.sleep(0)
         assert children[0].dead
         assert len(get_scheduler().timers) == 0
         assert isinstance((yield from outcome(children[0])), GreenletExit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Thread
-from typing import Callable, List
+from typing import Callable, List, Tuple
 
 import pytest
 
@@ -101,6 +101,15 @@ def test_pool_makes_its_minimum_at_once() -> None:
     numbers = Numbers()
     pool = Pool(min_size=3, max_size=5, create=numbers)
     assert (numbers.calls, list(pool.free_items), pool.free()) == (3, [0, 1, 2], 5)
+
+
+@pytest.mark.parametrize("sizes", [(10**400, 4), (10**400, 10**400), (5, 4)])
+def test_pool_whose_minimum_can_never_be_made_is_refused(sizes: Tuple[int, int]) -> None:
+    """More items than *max_size*, or than memory ever holds: no item is made."""
+    numbers = Numbers()
+    with pytest.raises(ValueError, match="min_size"):
+        Pool(sizes[0], sizes[1], False, numbers)
+    assert not numbers.calls
 
 
 def test_pool_with_a_minimum_refuses_a_green_create() -> None:

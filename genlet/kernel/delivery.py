@@ -292,11 +292,12 @@ def interrupted_now(gt: Greenlet) -> bool:
     if found is None:
         return False
     if trap.unstarted:
-        if trap is not NEVER and is_fresh(gen):  # else it makes its first step
-            stillborn = Stillborn(gt)
-            gt.steps = stillborn
+        # One that is just making its first step goes on to its first suspension.
+        if trap is not NEVER and gt is not scheduler.current and is_fresh(gen):
+            # Marked, and no more: links are the program's code, and this may be a signal handler.
+            gt.steps = Stillborn(gt)
+            trap.disarm()
             gt.trap = NEVER
-            chained(scheduler, stillborn.end, trap)
         return False
     if not trap.disarm():
         return False
@@ -408,10 +409,7 @@ def arming_failed(kernel: Kernel, gt: Greenlet, trap: object, exc: BaseException
 
 
 class Stillborn:
-    """The steps of a greenthread that was interrupted before its first: it ends with what is due.
-
-    It is ended at once.  It makes this step only if an error has come in between.
-    """
+    """The steps of a greenthread that was interrupted before its first: it ends with what is due."""
 
     __slots__ = ("around", "gt")
 
@@ -419,27 +417,18 @@ class Stillborn:
         self.gt: Greenlet = gt
         self.around: Steps = gt.steps
 
-    def end(self, trap: Suspension) -> None:
-        """End it, which was suspended on *trap*; may be called again after an error."""
-        gt = self.gt
-        trap.disarm()
-        error = None if gt.gen is None else self._decide(gt.gen)
-        gt.scheduler.end(gt, None, error, True)
-        take_out(gt, self)
-
     def run(self, fn: Callable[..., Any], /, *args: Any) -> NoReturn:
         gt = self.gt
         take_out(gt, self)
         assert gt.gen is not None
-        raise self._decide(gt.gen)
-
-    def _decide(self, gen: GeneratorType[Any, Any, Any]) -> BaseException:
-        gt = self.gt
-        gen.close()
-        if gt.fault is None:
-            found = due(gt)
-            gt.fault = fresh(GreenletExit) if found is None else commit(gt, found)
-        return gt.fault
+        gt.gen.close()
+        found = due(gt)
+        exc = fresh(GreenletExit) if found is None else commit(gt, found)
+        if is_a(exc, StopIteration):
+            raise RuntimeError(
+                "StopIteration was raised in a greenthread"
+            ) from exc  # as a generator
+        raise exc
 
 
 class Again:
@@ -522,7 +511,8 @@ def abort(kernel: Kernel, greenthreads: List[Greenlet]) -> None:
     kernel.aborting = aborting
     try:
         for gt in greenthreads:
-            aborting[gt] = interrupted_now(gt)
+            # One that was interrupted before its first step ends now.  It stays in the ready queue.
+            aborting[gt] = interrupted_now(gt) or (gt.trap is NEVER and gt.gen is not None)
         kernel.hub.sweep()
         for gt in reversed(greenthreads):
             if aborting[gt]:
@@ -532,7 +522,7 @@ def abort(kernel: Kernel, greenthreads: List[Greenlet]) -> None:
                 del aborting[gt]  # this was its turn: if it is let go later, it goes to the queue
     except BaseException:
         for gt, may_run in aborting.items():
-            if may_run:
+            if may_run and gt.trap is not NEVER:
                 gt.trap = kernel.append(gt)  # type: ignore[func-returns-value]  # as in release
         raise
     finally:

@@ -60,7 +60,6 @@ def end(
             while scope is not None and scope.gt is gt:  # a kill by force, or one nobody left
                 scope.gt = None
                 scope = scope.parent
-            gt.fault = gt.error = error
             gt.heard = False
             gt.ended_as_told = error is gt.killed_by or is_final(error, gt)
             # The traceback is kept, from where the greenthread's own function begins: every waiter
@@ -70,6 +69,7 @@ def end(
                 traceback = traceback.tb_next
             gt.traceback = traceback
             with_traceback(error, traceback)
+            gt.fault = gt.error = error  # last: one that never started may be ended anew
         elif gt.fault is not None:
             gt.fault = None  # it came too late
         gt.parent = gt.scope = None
@@ -207,8 +207,11 @@ def report_call(kernel: Kernel, fn: object, exc: BaseException) -> None:
     """Report an error of a plain function that the kernel called."""
     if is_a(exc, (KeyboardInterrupt, SystemExit)):
         kernel.surface(exc)
-    else:
+        return
+    try:
         report.print_call_error(fn, exc)
+    except BaseException as meanwhile:  # Ctrl-C
+        kernel.surface(meanwhile)
 
 
 # ---- the end of a run -----------------------------------------------------------------------------

@@ -152,7 +152,10 @@ class GreenThread(Greenlet, Generic[T]):
         return trap is None or trap.queued or (trap.unstarted and trap.__class__ is Unstarted)
 
     def kill_soon(self, exc: ExceptionLike = GreenletExit, *, force: bool = False) -> None:
-        """Kill it like `kill`, without waiting: for links, signal handlers and other plain code."""
+        """Kill it like `kill`, without waiting: for links, signal handlers and other plain code.
+
+        One that has not started ends in the loop's next turn.
+        """
         if exc is not GreenletExit:
             check_exception(exc, "kill_soon")
         gen = self.gen
@@ -172,10 +175,10 @@ class GreenThread(Greenlet, Generic[T]):
             poke_owned(root)
 
     def cancel(self, exc: ExceptionLike = GreenletExit) -> None:
-        """Keep it from starting; without effect once it has.
+        """Keep it from starting; without effect once it has.  It ends in the loop's next turn.
 
         Source:
-            eventlet ``GreenThread.cancel``.
+            eventlet ``GreenThread.cancel``, where it ends, and its links run, inside the call.
         """
         check_exception(exc, "cancel")
         if self.gen is not None and not self.started:

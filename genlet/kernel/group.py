@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Dict, Optional
 
 from . import report
-from .delivery import release
+from .delivery import abort, release
+from .holding import NEVER
 from .scope import CancelScope
 from .state import Membership
 
@@ -61,6 +62,9 @@ class Group(Base):
         caught = self.scope.__exit__(None if exc is None else type(exc), exc, None)
         owner = self.owner
         if owner is not None and owner.groups is not None:
+            unstarted = [gt for gt in self.members if gt.trap is NEVER]
+            if unstarted:
+                abort(self.scheduler, unstarted)  # nothing of them has run, or will: no barrier
             if self.members:
                 self.left = True
                 owner.attention = True

@@ -17,6 +17,7 @@ from __future__ import annotations
 from _thread import get_ident
 from typing import TYPE_CHECKING, Any, Callable, Optional, Sequence, TypeVar, Union
 
+from .._objects import with_traceback
 from ..abc import Green
 from ..errors import WrongThread
 from .current import here
@@ -101,12 +102,20 @@ class Guest:
         self._asked: bool = False
         self._begun: bool = False  # the generator of turns is sent None once, then events
         self._stopping: bool = False
+        self._down: bool = False  # everything is taken down; it may have to be tried twice
         self._end: Wait[None] = Wait(self, "the host to end", ask=self._look)
         self._scheduler: GuestScheduler = scheduler
         self._timers: GuestTimers = timers
+        # During a turn the scheduler puts a greenthread into its queue by the first two; between turns
+        # by the others, which ask for a turn too.
+        self._append: Callable[[Greenlet], None] = scheduler.append
+        self._appendleft: Callable[[Greenlet], None] = scheduler.appendleft
+        self._asking: Callable[[Greenlet], None] = self._put
+        self._asking_left: Callable[[Greenlet], None] = self._put_left
         scheduler.guest = self
         scheduler.hosted = True
         scheduler.pledges += 1
+        self._turns = scheduler.turns()
         try:
             begin(scheduler, companions)
             main = scheduler.spawn(self._end.get, (), {}, verb="Guest")
@@ -115,11 +124,10 @@ class Guest:
             scheduler.main = main
             if scheduler.hub.poller.real:
                 scheduler.wakeup.open()  # threads reach the host through the poller's descriptor
-            self._turns = scheduler.turns()
             self._leave()
             self._want_turn()
         except BaseException:
-            finish(scheduler, None)
+            self._finish()
             raise
 
     @property
@@ -162,30 +170,36 @@ class Guest:
             )
         if not scheduler.between_turns:
             raise RuntimeError("a turn inside of a turn: the guest is busy")
-        self._enter()
         try:
-            turn: Callable[[Any], Optional[float]] = self._turns.send
-            if events is None and self._begun:
-                events = scheduler.wait(0.0)
-            self._begun = True
-            timeout = turn(events)
-            for _ in range(TURNS_AT_ONCE - 1):
-                if timeout != 0.0:
-                    break
-                timeout = turn(())
-            return timeout
-        except StopIteration:
-            self._finish()
-            self._raise_outcome()
-            return None
+            try:
+                self._enter()
+                turn: Callable[[Any], Optional[float]] = self._turns.send
+                if self._stopping:
+                    self._end.wake(None)
+                if events is None and self._begun:
+                    events = scheduler.wait(0.0)
+                self._begun = True
+                timeout = turn(events)
+                for _ in range(TURNS_AT_ONCE - 1):
+                    if timeout != 0.0:
+                        break
+                    timeout = turn(())
+                if self._stopping and self._end.live:
+                    timeout = 0.0  # `stop` was called in this turn, and the next one wakes main
+                self._leave()
+                return timeout
+            except StopIteration:
+                if scheduler.wakeup.calls:
+                    scheduler.wakeup.run_calls()  # of the last step of all
+                self._finish()
+                self._raise_outcome()
+                return None
         except Orphaned as orphaned:
             self.ended = True
             raise orphaned.outcome() from None
         except BaseException:
-            self._finish()
+            self._finish()  # or what is left of it
             raise
-        finally:
-            self._leave()
 
     def spawn(
         self, fn: Callable[P, Green[T]], /, *args: P.args, **kwargs: P.kwargs
@@ -196,37 +210,53 @@ class Guest:
     def stop(self) -> None:
         """Let the run end: greenthreads are interrupted and have their grace.
 
-        The host goes on giving turns until the guest has `ended`.
+        The host goes on giving turns until the guest has `ended`.  This call only makes a note, and asks
+        for the turn that acts on it: signal handlers in the guest's thread may make it.
+
+        Raises:
+            WrongThread: Called from a thread that does not run the guest.
         """
+        if self._scheduler.thread != get_ident():
+            raise WrongThread("a guest is stopped in the thread that made it: go through a portal")
         self._stopping = True
-        self._end.wake(None)
+        if self._scheduler.between_turns:
+            self._want_turn()
 
     def close(self) -> None:
         """End the run now: greenthreads that are left are closed by force, and reported.
 
+        A call that an error has cut short is to be made again.
+
         Raises:
             RuntimeError: Called from inside a turn.
+            KeyboardInterrupt: Ctrl-C came while greenthreads were closed.
         """
-        if self.ended:
+        if self._down or self._scheduler.orphan:
             return
         if not self._scheduler.between_turns:
             raise RuntimeError("a guest is closed between its turns, not by its own greenthreads")
-        self._enter()
         self._finish()
+        self._raise_outcome(forced=True)
 
     # ---- a turn begins and ends -------------------------------------------------------------------
 
+    # An error may come between any two lines of these.  Each can be called again.
+
     def _enter(self) -> None:
         scheduler = self._scheduler
+        scheduler.append, scheduler.appendleft = self._append, self._appendleft
         scheduler.between_turns = self._timers.between_turns = False
         self._asked = False
-        scheduler.append, scheduler.appendleft = self._append, self._appendleft
 
     def _leave(self) -> None:
         scheduler = self._scheduler
+        if scheduler.append is not self._asking:
+            self._append = scheduler.append  # observers came or went, and have replaced it
+            scheduler.append = self._asking
+        if scheduler.appendleft is not self._asking_left:
+            self._appendleft = scheduler.appendleft
+            scheduler.appendleft = self._asking_left
         scheduler.between_turns = self._timers.between_turns = True
-        self._append, self._appendleft = scheduler.append, scheduler.appendleft
-        scheduler.append, scheduler.appendleft = self._put, self._put_left
 
     def _put(self, gt: Greenlet) -> None:
         self._append(gt)
@@ -239,7 +269,11 @@ class Guest:
     def _want_turn(self) -> None:
         if not self._asked and not self.ended:
             self._asked = True
-            self._ask()
+            try:
+                self._ask()
+            except BaseException:
+                self._asked = False
+                raise
 
     # ---- the end ----------------------------------------------------------------------------------
 
@@ -248,29 +282,48 @@ class Guest:
             end.wake(None)
 
     def _finish(self) -> None:
+        """Take everything down; called again after an error, do what is left of that."""
         self.ended = True
-        if self._scheduler.orphan:
-            return  # this is a forked child: what is left belongs to the parent
-        self._turns.close()
+        if self._down or self._scheduler.orphan:
+            return  # in a forked child what is left belongs to the parent
         try:
-            finish(self._scheduler, None)
+            self._take_down()
         except BaseException:
-            finish(self._scheduler, None)  # what is left of it
+            self._take_down()
             raise
+        finally:
+            self._scheduler.between_turns = True  # `close` may have to be called once more
 
-    def _raise_outcome(self) -> None:
+    def _take_down(self) -> None:
+        self._enter()
+        self._turns.close()
+        finish(self._scheduler, None)
+        self._down = True
+
+    def _raise_outcome(self, forced: bool = False) -> None:
         scheduler = self._scheduler
-        if scheduler.closing.late_exit is not None:
-            raise scheduler.closing.late_exit
+        error = scheduler.closing.late_exit
         main = scheduler.main
-        if main is not None and main.error is not None:
-            raise main.error
+        if error is None and not forced and main is not None and main.error is not None:
+            error = with_traceback(main.error, main.traceback)
+        # The frames that the error passes lead to the guest: it must not lead to the error.
+        scheduler.closing.late_exit = scheduler.main = None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error, main
 
 
 class GuestScheduler(Scheduler):
-    """A scheduler whose observers come and go between turns too."""
+    """A scheduler whose observers come and go between turns too, and its calls."""
 
     guest: Guest
+
+    def again(self, fn: Callable[..., object], *args: Any) -> None:
+        super().again(fn, *args)
+        if self.between_turns:
+            self.guest._want_turn()
 
     def attach(self, instrument: Instrument[Any]) -> None:
         """Have *instrument* called from now on."""
@@ -283,9 +336,9 @@ class GuestScheduler(Scheduler):
     def _change(self, change: Callable[[], None]) -> None:
         # What makes a greenthread ready is wrapped by both: the guest's wrapper stays outermost.
         between = self.between_turns
-        if between:
-            self.guest._enter()
         try:
+            if between:
+                self.guest._enter()
             change()
         finally:
             if between:

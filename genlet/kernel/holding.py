@@ -17,7 +17,8 @@ class Unstarted(Suspension):
     unstarted = True
 
     def disarm(self) -> bool:
-        return True
+        """See that it is in the ready queue: what keeps it from starting acts in its first turn."""
+        return False  # it is there already
 
     def describe(self) -> str:
         return "its first turn"
@@ -25,7 +26,7 @@ class Unstarted(Suspension):
 
 # One for all: they have no state.
 UNSTARTED = Unstarted()
-NEVER = Unstarted()  # of one that was interrupted before its first step, and makes none
+NEVER = Unstarted()  # of one that was interrupted before its first step: its first turn ends it
 
 
 class Held(Suspension):

@@ -95,6 +95,8 @@ def holder_of(subject: object) -> Optional[object]:
     """Return who holds what is waited on, if that can be said."""
     try:
         owner: object = getattr(subject, "owner", None)
+    except KeyboardInterrupt:
+        raise
     except BaseException:
         return None
     return owner
@@ -105,6 +107,8 @@ def describe(gt: Greenlet) -> List[str]:
     lines = [f"{gt!r}, {spawned_where(gt)}"]
     try:
         subject = gt.trap.subject() if gt.trap is not None else None
+    except KeyboardInterrupt:
+        raise
     except BaseException:
         subject = None
     holder = holder_of(subject)
@@ -160,6 +164,8 @@ def _print(headline: str, exc: BaseException) -> None:
     kind = type(exc)
     try:
         text = "".join(format_exception(kind, exc, traceback_of(exc)))
+    except (KeyboardInterrupt, SystemExit):
+        raise  # it is not of the report
     except BaseException:
         text = "".join(format_tb(traceback_of(exc)))
         text += f"{kind.__module__}.{kind.__qualname__}, which cannot be printed\n"
@@ -169,6 +175,8 @@ def _print(headline: str, exc: BaseException) -> None:
 def _write(text: str) -> None:
     try:
         print(text, end="", file=sys.stderr)
+    except (KeyboardInterrupt, SystemExit):
+        raise
     except BaseException:
         pass  # there is no stderr, or nothing reads it: a report must not end the run
 

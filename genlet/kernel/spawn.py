@@ -207,12 +207,16 @@ class DelayedStart(Unstarted):
         self.open = True
 
     def disarm(self) -> bool:
-        if not self.take():
-            return False
-        self.gt.scheduler.timers.cancel(self)
-        if self.creator is not None:
-            cast("AnyGreenThread", self.creator).unlink(drop, self.gt)
-        return True
+        if self.take():
+            try:
+                self.gt.scheduler.timers.cancel(self)
+                if self.creator is not None:
+                    cast("AnyGreenThread", self.creator).unlink(drop, self.gt)
+                self.gt.scheduler.append(self.gt)
+            except BaseException:
+                self.open = True  # no stack, no memory: it can be tried again
+                raise
+        return False
 
     def expire(self) -> None:
         if not self.take():

@@ -22,7 +22,8 @@ def throw_in(gt: Greenlet, exc: BaseException) -> None:
     if trap is not None and not trap.queued:
         trap.disarm()
         gt.trap = None
-        gt.scheduler.append(gt)
+        if not trap.unstarted:  # which is in the queue already
+            gt.scheduler.append(gt)
 
 
 def take_out(gt: Greenlet, steps: Any) -> None:

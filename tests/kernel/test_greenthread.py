@@ -365,11 +365,12 @@ def test_kill_soon_is_a_plain_call_that_puts_the_victim_behind_the_ready() -> No
 
 
 def test_cancel_before_the_start_keeps_it_from_running() -> None:
-    """A greenthread that was cancelled before its first turn is dead at once."""
+    """A greenthread that was cancelled before its first turn is dead in the next one."""
 
     def main() -> Green[None]:
         for gt in (genlet.spawn(fails), genlet.spawn_after(0, fails)):
             gt.cancel()
+            yield from genlet.sleep(0)
             assert gt.dead
             assert isinstance((yield from outcome(gt)), GreenletExit)
 

@@ -356,8 +356,9 @@ def test_an_unstarted_member_of_a_cancelled_group_never_runs() -> None:
             gt = crew.spawn(logs, log, "ran")
             gt.link(lambda _: log.append("link"))
             crew.group.scope.cancel()
-            assert gt.dead
-            assert isinstance(gt.error, Cancelled)
+            assert log == []
+        assert gt.dead
+        assert isinstance(gt.error, Cancelled)
         yield from genlet.sleep(0)
 
     simulate(main)

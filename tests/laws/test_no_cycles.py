@@ -10,6 +10,7 @@ import pytest
 import genlet
 from genlet import Green
 from genlet._compat import IS_PYPY
+from genlet.dagpool import PropagateError, Results
 from genlet.green import socket
 
 if TYPE_CHECKING:
@@ -413,6 +414,30 @@ def held_semaphore_that_is_killed() -> Green[None]:
     yield from caught(other.wait())
 
 
+def failing_dag() -> Green[None]:
+    """A value that failed, those that depend on it, and everybody who asks for one of them."""
+
+    def fails(_key: str, _results: Results[str, int]) -> Green[int]:
+        yield from genlet.sleep(0)
+        raise ValueError("as expected")
+
+    def adds(_key: str, results: Results[str, int]) -> Green[int]:
+        return sum((yield from results.collect()).values())
+
+    pool: genlet.DAGPool[str, int] = genlet.DAGPool()
+    pool.spawn("a", (), fails)
+    pool.spawn("b", ("a",), adds)
+    pool.spawn("c", ("a", "b"), adds)
+    yield from caught(pool.waitall())
+    yield from caught(pool.get("a"))
+    yield from caught(pool.get("c"))
+    yield from caught(pool.wait_each().collect())
+    with pytest.raises(PropagateError):
+        pool.poll("b")
+    with pytest.raises(PropagateError):
+        pool.items()
+
+
 SCENES: List[Callable[[], Green[None]]] = [
     killed_asleep,
     killed_waiting,
@@ -462,6 +487,7 @@ SCENES: List[Callable[[], Green[None]]] = [
     stopped_region,
     cancelled_wait_for_a_queue,
     held_semaphore_that_is_killed,
+    failing_dag,
 ]
 
 

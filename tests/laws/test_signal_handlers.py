@@ -880,3 +880,130 @@ def test_safe_calls_from_destructors_lose_and_double_nothing() -> None:
     assert not errors, f"{len(errors)} calls raised, the first {errors[0]!r}"
     taken += [queue.get_nowait() for _ in range(queue.qsize())]
     assert sorted(taken) == put
+
+
+# ---- a handler only marks -------------------------------------------------------------------------
+
+
+def waits() -> Green[None]:
+    yield from forever().get()
+
+
+def kill_of_a_new_one(link: Callable[[AnyGreenThread], None]) -> Green[Callable[[], object]]:
+    yield from ()
+    gt = genlet.spawn(waits)
+    gt.link(link)
+    return gt.kill_soon
+
+
+def kill_of_a_later_one(link: Callable[[AnyGreenThread], None]) -> Green[Callable[[], object]]:
+    yield from ()
+    gt = genlet.spawn_after(60, waits)
+    gt.link(link)
+    return lambda: gt.kill_soon(force=True)
+
+
+def cancel_of_a_group(link: Callable[[AnyGreenThread], None]) -> Green[Callable[[], object]]:
+    """The group is joined by an owner that has a link too, and has unstarted members only."""
+    groups: List[TaskGroup] = []
+
+    def owner() -> Green[None]:
+        with TaskGroup() as group:
+            groups.append(group)
+            yield from forever().get()
+
+    gt = genlet.spawn(owner)
+    gt.link(link)
+    yield from genlet.sleep(0)
+    groups[0].spawn(waits).link(link)
+    groups[0].spawn(waits).link(link)
+    return groups[0].cancel
+
+
+def cancel_of_a_scope(link: Callable[[AnyGreenThread], None]) -> Green[Callable[[], object]]:
+    """A scope around a group with members that have not started, and some that start later."""
+    scopes: List[CancelScope] = []
+    groups: List[TaskGroup] = []
+
+    def owner() -> Green[None]:
+        with CancelScope() as scope, TaskGroup() as group:
+            scopes.append(scope)
+            groups.append(group)
+            yield from group.join()
+            yield from forever().get()
+
+    gt = genlet.spawn(owner)
+    gt.link(link)
+    yield from genlet.sleep(0)
+    groups[0].spawn(waits).link(link)
+    return scopes[0].cancel
+
+
+def cancel_of_the_last_that_holds_an_end(
+    link: Callable[[AnyGreenThread], None],
+) -> Green[Callable[[], object]]:
+    """The owner has ended but for a member that has not started: with that it ends as well."""
+    children: List[AnyGreenThread] = []
+
+    def owner() -> Green[None]:
+        with TaskGroup(on_exit="cancel", grace=60) as group:
+            children.append(group.spawn(cleans_up))
+            yield from genlet.sleep(0)
+
+    def cleans_up() -> Green[None]:
+        try:
+            yield from forever().get()
+        finally:
+            yield from genlet.sleep(50)
+
+    gt = genlet.spawn(owner)
+    gt.link(link)
+    yield from genlet.sleep(0)
+    yield from genlet.sleep(0)
+    yield from genlet.sleep(0)
+    late = children[0].group
+    child = get_scheduler().spawn(waits, (), {}, group=late)
+    child.link(link)
+    return lambda: [children[0].kill_soon(), child.kill_soon()]
+
+
+Ways = Callable[[Callable[[AnyGreenThread], None]], Green[Callable[[], object]]]
+WAYS: List[Ways] = [
+    kill_of_a_new_one,
+    kill_of_a_later_one,
+    cancel_of_a_group,
+    cancel_of_a_scope,
+    cancel_of_the_last_that_holds_an_end,
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_handler_that_ends_the_unstarted_runs_no_link(way: Ways) -> None:
+    """A handler marks; the links are called by the loop, in its next turn."""
+    handling: List[bool] = []
+    called: List[bool] = []
+
+    def link(_gt: AnyGreenThread) -> None:
+        called.append(bool(handling))
+
+    def handler(*_: object) -> None:
+        handling.append(True)
+        calls[0]()
+        handling.clear()
+
+    calls: List[Callable[[], object]] = []
+
+    def main() -> Green[None]:
+        calls.append((yield from way(link)))
+        signal.raise_signal(signal.SIGUSR1)
+        assert not called, "a link was called inside of the call that marks"
+        for _ in range(5):
+            yield from genlet.sleep(0)
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        SwiftTime().runner().run(main)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert called
+    assert not any(called)
