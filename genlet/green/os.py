@@ -465,13 +465,17 @@ _GREEN = (
     "writev",
 )
 # The names that wait.
-__green__: Tuple[str, ...] = tuple(name for name in _GREEN if hasattr(real, name))
+__green__: Tuple[str, ...] = tuple(
+    name for name in _GREEN if hasattr(real, name) and name in globals()
+)
 
 _WAITS = "it waits for the process in the system: use genlet.green.subprocess"
 
 __omitted__: Dict[str, str] = {
     "system": _WAITS,
     "popen": _WAITS,
+    # What the platform has, and genlet cannot wait for there.
+    **{name: _WAITS for name in _GREEN if hasattr(real, name) and name not in globals()},
     **{f"spawn{how}{env}": _WAITS for how in ("l", "v", "lp", "vp") for env in ("", "e")},
     "lockf": "it may wait in the system: use the standard library's with F_TLOCK, or in"
     " tpool.execute",
