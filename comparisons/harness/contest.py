@@ -136,7 +136,7 @@ def serving(
 
 def load(job: Job, size: int, port: int, pid: int, seconds: float) -> Sample:
     """Put the server under load from the last core, and return what a request cost it."""
-    active = job.options.get("active", size)
+    active = job.options.get("share", job.options.get("active", size))
     message = job.options["size"]
     compiled = None if job.load != "echo" or job.options.get("tls") else compiled_load()
     numbers = [port, size, active, message, seconds]
@@ -144,8 +144,7 @@ def load(job: Job, size: int, port: int, pid: int, seconds: float) -> Sample:
         command = [compiled, *map(str, numbers)]
     else:
         command = [sys.executable, "-m", "comparisons.harness.load", job.load, *map(str, numbers)]
-        if job.options.get("tls"):
-            command.append("--tls")
+        command += [f"--{name}" for name in ("tls", "greedy") if job.options.get(name)]
     client = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
         preexec_fn=_on_the_last_core,
@@ -162,12 +161,14 @@ def load(job: Job, size: int, port: int, pid: int, seconds: float) -> Sample:
     finally:
         watchdog.cancel()
         client.kill()
-    if len(figures) != 3 or not int(figures[0]):
+    if len(figures) not in (3, 6) or not int(figures[0]):
         raise Failed(f"load: {last_line(errors) or 'no request was answered'}")
     answered, took, client_cpu = int(figures[0]), float(figures[1]), float(figures[2])
     used = user + system
+    late = dict(zip(("p50", "p99", "p999"), map(float, figures[3:])))
     return {
-        "each": used / answered * 1e6,
+        **late,
+        "each": late["p99"] if late else used / answered * 1e6,
         "user": user / answered * 1e6,
         "system": system / answered * 1e6,
         "per_second": answered / took,

@@ -20,8 +20,9 @@ class Job(NamedTuple):
         kind: ``loop`` times itself; ``server`` is put under load; ``import`` is only imported.
         sizes: What to run it with: the program's argument, or the load's.
         quick: The same for ``--quick``.
-        options: Of a server and its load: ``tls``, ``size`` of a message, ``active`` connections.
-        load: What the load generator does: ``echo``, ``churn`` or ``udp``.
+        options: Of a server and its load: ``tls``, ``size`` of a message, ``active`` connections,
+            ``share`` of the capacity in percent, one ``greedy`` connection.
+        load: What the load generator does: ``echo``, ``churn``, ``udp`` or ``open``.
     """
 
     folder: str
@@ -48,6 +49,14 @@ class Job(NamedTuple):
         parts = [self.folder, *(f"{key}{value}" for key, value in sorted(self.options.items()))]
         return "-".join(parts if self.load != "churn" else [*parts, self.load])
 
+
+# At a part of the capacity, alone and beside a greedy connection.
+LATENCY: Tuple[Job, ...] = tuple(
+    Job("latency", f"how late an echo is at {share} % of capacity{beside}", "µs, p99", "server",
+        (50,), (5,) if share == 50 else (), {"size": 64, "share": share, **greedy}, "open")
+    for beside, greedy in (("", {}), (", beside a greedy connection", {"greedy": 1}))
+    for share in (50, 80)
+)  # fmt: skip
 
 JOBS: Tuple[Job, ...] = (
     Job("switch", "one sleep(0), 100 at a time", "µs", "loop", (400_000,), (20_000,)),
@@ -90,4 +99,5 @@ JOBS: Tuple[Job, ...] = (
         (100,), (10,), {"size": 64}),
     Job("proxy", "relay an echo", "CPU µs", "server", (100,), (10,), {"size": 64}),
     Job("udp", "echo a datagram", "CPU µs", "server", (50,), (5,), {"size": 64}, "udp"),
+    *LATENCY,
 )  # fmt: skip

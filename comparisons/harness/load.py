@@ -2,18 +2,26 @@
 
     python3 -m comparisons.harness.load KIND PORT CONNECTIONS ACTIVE SIZE SECONDS [--tls]
 
-KIND is ``echo``, ``churn`` or ``udp``.  Prints what load.c prints.
+KIND is ``echo``, ``churn``, ``udp`` or ``open``.  Prints what load.c prints.
+
+``open`` is an open loop: it finds how many requests a second can be answered at most, and then sends
+ACTIVE % of that, each at its time, whether those before it were answered or not.  Behind the three
+figures it prints the median, the 99th and the 99.9th percentile of the time from when a request was due
+to when its answer was there, in microseconds.  With ``--greedy`` one more connection sends and receives
+as much as it can meanwhile.
 """
 
 from __future__ import annotations
 
+import collections
+import random
 import resource
 import select
 import socket
 import ssl
 import sys
 import time
-from typing import Callable, Dict, List, Optional, Union
+from typing import Callable, Deque, Dict, List, Optional, Union
 
 HOST = "127.0.0.1"
 
@@ -86,6 +94,12 @@ class Echo:
                     if not isinstance(sock, ssl.SSLSocket) or not sock.pending():
                         break
         return answered
+
+    def close(self) -> None:
+        """Close the connections."""
+        for sock in self._all.values():
+            sock.close()
+        self._epoll.close()
 
 
 class Churn:
@@ -163,11 +177,113 @@ class Datagrams:
         return answered
 
 
+class OpenLoop:
+    """Requests that are sent at their times, which no answer delays.
+
+    The times are those of independent users: the gaps are exponential, and the same for every server.
+    """
+
+    def __init__(self, port: int, connections: int, size: int, rate: float, greedy: bool) -> None:
+        self._epoll = select.epoll()
+        self._message = b"x" * size
+        self._rate = rate
+        self._chance = random.Random(1)
+        self._all: List[socket.socket] = []
+        self._by_fd: Dict[int, socket.socket] = {}
+        self._due: Dict[int, Deque[float]] = {}  # of the requests without an answer, by connection
+        self._got: Dict[int, int] = {}
+        self._greedy = -1
+        for number in range(connections + greedy):
+            sock = socket.create_connection((HOST, port))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setblocking(False)
+            fd = sock.fileno()
+            self._by_fd[fd] = sock
+            if number == connections:
+                self._greedy = fd
+                self._epoll.register(fd, select.EPOLLIN | select.EPOLLOUT)
+                continue
+            self._all.append(sock)
+            self._due[fd] = collections.deque()
+            self._got[fd] = 0
+            self._epoll.register(fd, select.EPOLLIN)
+
+    def during(self, seconds: float) -> List[float]:
+        """Go on for *seconds*; return how long each answer took, in order of size."""
+        took: List[float] = []
+        begun = due = time.perf_counter()
+        turn = 0
+        while True:
+            now = time.perf_counter()
+            if now >= begun + seconds:
+                break
+            while due <= now:
+                sock = self._all[turn % len(self._all)]
+                turn += 1
+                if sock.send(self._message) < len(self._message):
+                    raise SystemExit("the server does not keep up: a send buffer is full")
+                self._due[sock.fileno()].append(due)
+                due += self._chance.expovariate(self._rate)
+            for fd, mask in self._epoll.poll(max(due - time.perf_counter(), 0), 1024):
+                if fd == self._greedy:
+                    self._gorge(mask)
+                    continue
+                got = self._got[fd] + len(self._receive(fd))
+                now = time.perf_counter()
+                while got >= len(self._message):
+                    got -= len(self._message)
+                    took.append(now - self._due[fd].popleft())
+                self._got[fd] = got
+        # Those that still wait have waited so long at least: to leave them out would flatter.
+        now = time.perf_counter()
+        took += [now - then for waiting in self._due.values() for then in waiting]
+        for waiting in self._due.values():
+            waiting.clear()
+        return sorted(took)
+
+    def _receive(self, fd: int) -> bytes:
+        data = self._by_fd[fd].recv(1 << 18)
+        if not data:
+            raise SystemExit("the server closed a connection")
+        return data
+
+    def _gorge(self, mask: int) -> None:
+        try:
+            if mask & select.EPOLLOUT:
+                self._by_fd[self._greedy].send(bytes(1 << 16))
+            if mask & select.EPOLLIN:
+                self._receive(self._greedy)
+        except BlockingIOError:
+            pass
+
+
+def open_loop(
+    port: int, connections: int, share: int, size: int, seconds: float, greedy: bool
+) -> None:
+    """Find the capacity, then measure at *share* % of it, and print the figures."""
+    closed = Echo(port, connections, connections, size, False)
+    closed.during(0.5)
+    capacity = closed.during(seconds) / seconds
+    closed.close()
+    rate = capacity * share / 100
+    OpenLoop(port, connections, size, rate, greedy).during(0.3)
+    load = OpenLoop(port, connections, size, rate, greedy)
+    print("go", flush=True)
+    started, used = time.perf_counter(), time.process_time()
+    took = load.during(seconds)
+    lasted, cpu = time.perf_counter() - started, time.process_time() - used
+    late = [took[min(int(len(took) * part), len(took) - 1)] * 1e6 for part in (0.5, 0.99, 0.999)]
+    print(f"{len(took)} {lasted:.6f} {cpu:.6f}", *(f"{one:.1f}" for one in late), flush=True)
+
+
 def main(arguments: List[str]) -> None:
     kind, port, connections, active, size = arguments[0], *map(int, arguments[1:5])
     seconds = float(arguments[5])
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if kind == "open":
+        open_loop(port, connections, active, size, seconds, "--greedy" in arguments)
+        return
     during: Callable[[float], int]
     if kind == "churn":
         during = Churn(port, connections, size).during

@@ -79,6 +79,7 @@ def markdown(results: Results) -> str:
     ]
     lines = list(heading)
     speed: List[str] = []
+    late: List[str] = []
     for job in JOBS:
         for size in sorted(map(int, results.samples.get(job.name, {}))):
             row = [cell(results, job, size, name) for name in present]
@@ -86,9 +87,15 @@ def markdown(results: Results) -> str:
             if job.kind == "server":
                 row = [per_second(results, job, size, name) for name in present]
                 speed.append(f"| {title(job, unit=False)} | {size:,} | " + " | ".join(row) + " |")
+            if job.load == "open":
+                row = [lateness(results, job, size, name) for name in present]
+                late.append(f"| {title(job, unit=False)} | {size:,} | " + " | ".join(row) + " |")
     if speed:
         lines += ["", "The same servers' requests a second of wall time, client and all:", ""]
         lines += heading + speed
+    if late:
+        lines += ["", "How late the answers of an open loop are, µs: p50, p99, p99.9:", ""]
+        lines += heading + late
     if results.calls:
         lines += ["", "System calls an echo request, 100 connections of 64 bytes:", ""]
         lines += [
@@ -116,6 +123,12 @@ def per_second(results: Results, job: Job, size: int, library: str) -> str:
     """Return the requests a second of wall time."""
     summary = results.summary(job.name, size, library, "per_second")
     return "" if summary is None else f"{summary.median:,.0f}"
+
+
+def lateness(results: Results, job: Job, size: int, library: str) -> str:
+    """Return the percentiles of the time to an answer."""
+    found = [results.summary(job.name, size, library, each) for each in ("p50", "p99", "p999")]
+    return " / ".join(str(one) for one in found if one is not None)
 
 
 def title(job: Job, *, unit: bool = True) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from io import UnsupportedOperation
+from operator import index
 from typing import Any, Generic, List, Optional, Tuple, TypeVar, Union
 from warnings import warn
 
 from ..abc import Green, green
 from ..end import END, End
 from ._fileio import FileIO
+from ._octets import size_given
 from ._raw import IOBase, Raw
 
 __all__ = ["Buffered", "LineFile"]
@@ -41,6 +43,7 @@ class LineFile(IOBase, Generic[Line]):
         Source:
             ``io.IOBase.readlines``.
         """
+        hint = size_given(hint)
         lines: List[Line] = []
         total = 0
         try:
@@ -50,7 +53,7 @@ class LineFile(IOBase, Generic[Line]):
                     return lines
                 lines.append(line)
                 total += len(line)
-                if hint is not None and 0 < hint < total:
+                if 0 < hint < total:
                     return lines
         except BaseException:
             self._unread(lines)
@@ -97,7 +100,7 @@ class Buffered(IOBase):
 
         Called last: a file whose constructor fails does not close them when it is dropped.
         """
-        if buffer_size <= 0:
+        if size_given(index(buffer_size)) <= 0:
             raise ValueError("buffer size must be strictly positive")
         self._buffer_size: int = buffer_size
         self._raws: Tuple[Raw, ...] = raws

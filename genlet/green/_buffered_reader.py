@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from io import DEFAULT_BUFFER_SIZE, UnsupportedOperation
+from operator import index
 from typing import TYPE_CHECKING, Callable, List, Optional, Tuple, Union
 
 from ..abc import Green, green
@@ -19,7 +20,7 @@ from ..errors import IncompleteReadError, LimitOverrunError
 from ..kernel import AnyGreenThread
 from ._buffered import Buffered, LineFile
 from ._claims import in_use, running
-from ._octets import octets
+from ._octets import MOST, octets, size_given
 from ._raw import READ_CHUNK, Raw, RawIOBase
 
 if TYPE_CHECKING:
@@ -94,9 +95,9 @@ class BufferedReader(Buffered, LineFile[bytes]):
             ``io.BufferedReader.read``.  ``asyncio.StreamReader.read`` is `read1` here: it returns
             what has arrived.
         """
-        if size is None:
-            size = -1
-        elif size > 0:
+        if size.__class__ is not int or not -MOST <= size <= MOST:
+            size = size_given(size)
+        if size > 0:
             end = self._pos + size
             if end <= len(self._buffer):
                 start, self._pos = self._pos, end
@@ -142,7 +143,8 @@ class BufferedReader(Buffered, LineFile[bytes]):
         Source:
             ``io.BufferedReader.read1``.
         """
-        if size is None or size < 0:
+        size = size_given(size)
+        if size < 0:
             size = self._buffer_size
         if self._pos >= len(self._buffer):
             yield from self._fill(size)
@@ -171,6 +173,7 @@ class BufferedReader(Buffered, LineFile[bytes]):
         Source:
             ``io.BufferedReader.peek``.
         """
+        size_given(index(size))
         if self._pos >= len(self._buffer):
             yield from self._fill(1)
         return self._buffer[self._pos :]
@@ -235,9 +238,11 @@ class BufferedReader(Buffered, LineFile[bytes]):
         Source:
             ``io.BufferedReader.readline``.
         """
+        if size.__class__ is not int or not -MOST <= size <= MOST:
+            size = size_given(size)
         start = self._pos
         buffer = self._buffer
-        if size is None or size < 0:
+        if size < 0:
             size = -1
             end = buffer.find(b"\n", start) + 1
         else:
@@ -346,7 +351,7 @@ class BufferedReader(Buffered, LineFile[bytes]):
         Source:
             ``asyncio.StreamReader.readexactly``.
         """
-        if n < 0:
+        if size_given(index(n)) < 0:
             raise ValueError("readexactly size can not be less than zero")
         data = yield from self.read(n)
         if len(data) < n:

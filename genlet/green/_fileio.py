@@ -24,14 +24,14 @@ import select
 import stat
 import sys
 from io import UnsupportedOperation
-from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar, Union, cast
 
 from .._compat import IS_PYPY
 from ..abc import Green, green
 from ..hubs import notify_close
 from ..kernel import Descriptor, Direction, check_open, checkpoint, closings_of, trampoline
 from ._claims import closed_meanwhile, running
-from ._octets import WRITE_CHUNK, octets, size_of
+from ._octets import WRITE_CHUNK, octets, size_given, size_of
 from ._raw import RawIOBase
 from ._waiting import BURST
 
@@ -78,7 +78,9 @@ class FileIO(RawIOBase):
         opener: Optional[Opener] = None,
     ) -> None:
         self._descriptor: Optional[Descriptor] = None
-        self._file: real.FileIO = real.FileIO(file, mode.replace("b", ""), closefd, opener)
+        if isinstance(cast(object, mode), str):  # or the real file says what is wrong with it
+            mode = mode.replace("b", "")
+        self._file: real.FileIO = real.FileIO(file, mode, closefd, opener)
         fd = self._file.fileno()
         given = isinstance(file, int)
         still = is_still(fd)
@@ -98,7 +100,8 @@ class FileIO(RawIOBase):
 
     @green
     def read(self, size: Optional[int] = -1, /) -> Green[bytes]:
-        if size is None or size < 0:
+        size = size_given(size)
+        if size < 0:
             return self.readall()
         return self._call(self._file.read, size)
 

@@ -1,4 +1,4 @@
-"""Buffers seen as bytes: their size, and a view of them."""
+"""Buffers seen as bytes: their size, and a view of them; and sizes that callers give."""
 
 # An object that has exported its buffer cannot be resized, and CPython ends the export of a view
 # when the last reference to it is gone.  On PyPy it ends when the collector finds the view, so a
@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import sys
+from operator import index
 from typing import TYPE_CHECKING, Optional
 
 from .._compat import IS_PYPY
@@ -15,11 +17,35 @@ from .._compat import IS_PYPY
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["WRITE_CHUNK", "octets", "size_of"]
+__all__ = ["MOST", "WRITE_CHUNK", "octets", "size_given", "size_of"]
 
 # How many bytes are given to one system call where there are more.  PyPy copies all that it is given
 # to write, at each call.
 WRITE_CHUNK: Optional[int] = 65536 if IS_PYPY else None
+
+
+# The largest size that the system's calls take.
+MOST: int = sys.maxsize
+
+
+def size_given(size: Optional[int]) -> int:
+    """Return the size that a caller has given as an int; -1 for None.
+
+    A caller asks for itself whether the size is the usual one:
+
+        if size.__class__ is not int or not -MOST <= size <= MOST:
+            size = size_given(size)
+
+    Raises:
+        TypeError: It is no integer.
+        OverflowError: It is too large for the system's calls.
+    """
+    if size is None:
+        return -1
+    found = index(size)
+    if not -MOST - 1 <= found <= MOST:
+        raise OverflowError("Python int too large to convert to C ssize_t")
+    return found
 
 
 def octets(data: Buffer) -> memoryview:

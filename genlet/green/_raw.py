@@ -18,7 +18,7 @@ from typing import (
 
 from ..abc import Green, green
 from ..end import END, End
-from ._octets import octets
+from ._octets import octets, size_given
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -199,7 +199,8 @@ class RawIOBase(IOBase):
         Returns:
             The bytes; empty at the end.
         """
-        if size is None or size < 0:
+        size = size_given(size)
+        if size < 0:
             return (yield from self.readall())
         buffer = bytearray(size)
         count = yield from self.readinto(buffer)
@@ -226,8 +227,9 @@ class RawIOBase(IOBase):
         line must not be read.  A `BufferedReader` reads ahead, and keeps what an interruption loses
         here.
         """
+        size = size_given(size)
         line = bytearray()
-        while size is None or size < 0 or len(line) < size:
+        while size < 0 or len(line) < size:
             byte = yield from self.read(1)
             line += byte
             if not byte or byte == b"\n":
@@ -237,9 +239,10 @@ class RawIOBase(IOBase):
     @green
     def readlines(self, hint: Optional[int] = -1, /) -> Green[List[bytes]]:
         """Read lines until the end, or until they have more than *hint* bytes together."""
+        hint = size_given(hint)
         lines: List[bytes] = []
         total = 0
-        while hint is None or hint <= 0 or total <= hint:
+        while hint <= 0 or total <= hint:
             line = yield from self.readline()
             if not line:
                 break

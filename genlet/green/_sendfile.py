@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket as real
 import sys
+from operator import index
 from socket import SOCK_STREAM
 from typing import IO, Any, Optional
 
@@ -108,7 +109,7 @@ class SendFile(Calls):
         """Read the file and send it, block by block."""
         if self._timeout == 0:
             raise ValueError("non-blocking sockets are not supported")
-        if offset:
+        if index(offset):
             file.seek(offset)
         total = 0
         try:

@@ -9,7 +9,7 @@ from .._compat import IS_PYPY
 from ..abc import Green, green
 from ..kernel import AnyGreenThread, Direction, fail_wait
 from ._claims import closed_meanwhile, running
-from ._octets import WRITE_CHUNK, octets, size_of
+from ._octets import WRITE_CHUNK, octets, size_given, size_of
 from ._raw import READ_CHUNK, RawIOBase
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ class SocketIO(RawIOBase):
 
     @green
     def read(self, size: Optional[int] = -1, /) -> Green[bytes]:
-        if size is None or size < 0:
+        size = size_given(size)
+        if size < 0:
             return self.readall()
         return self._receive(self._sock.recv, size)
 

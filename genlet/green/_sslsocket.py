@@ -16,6 +16,7 @@ import socket as plain
 import ssl as real
 import sys
 from functools import partial
+from operator import index
 from socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET
 from ssl import SSLEOFError, SSLSession, SSLWantReadError, SSLWantWriteError
 from typing import (
@@ -35,7 +36,7 @@ from weakref import ref
 from ..abc import Green, green
 from ..kernel import NOBODY, POLLIN, POLLOUT, AnyGreenThread, get_scheduler, getcurrent, holders
 from ._addresses import Address
-from ._octets import octets, size_of
+from ._octets import MOST, octets, size_given
 from ._socket import socket
 from ._tls import Engine
 from ._tls_descriptor import DescriptorEngine, suits
@@ -54,6 +55,13 @@ def _forget(number: int, gone: object) -> None:
     """A socket with this descriptor is gone: *gone* was the reference to it."""
     if holders.get(number) is gone:
         del holders[number]
+
+
+def _encoded(hostname: Union[str, bytes]) -> str:
+    """Return the name of a server as OpenSSL takes it; refuses what the standard library refuses."""
+    if isinstance(hostname, str):
+        hostname = hostname.encode("idna")
+    return hostname.decode("ascii")
 
 
 class SSLSocket(TLSFacts):
@@ -113,6 +121,8 @@ class SSLSocket(TLSFacts):
                 raise ValueError("session can only be specified in client mode")
         if context.check_hostname and not server_hostname:
             raise ValueError("check_hostname requires server_hostname")
+        if server_hostname is not None:  # refused here: OpenSSL may be told later
+            server_hostname = _encoded(server_hostname)
         ahead = b""
         if isinstance(sock, SSLSocket):
             if sock._engine is not None:
@@ -320,6 +330,8 @@ class SSLSocket(TLSFacts):
                 return self._take_ahead(bufsize, peek=bool(flags & plain.MSG_PEEK))
             return (yield from super().recv(bufsize, flags))
         self._check_flags("recv", flags)
+        if bufsize.__class__ is not int or bufsize > MOST:
+            bufsize = size_given(index(bufsize))
         if bufsize <= 0:
             return engine.tls.read(bufsize)
         self._claim_receiving()
@@ -350,8 +362,11 @@ class SSLSocket(TLSFacts):
                 return self._fill_ahead(buffer, nbytes, peek=bool(flags & plain.MSG_PEEK))
             return (yield from super().recv_into(buffer, nbytes or 0, flags))
         self._check_flags("recv_into", flags)
-        size = size_of(buffer)
-        if nbytes is not None and 0 < nbytes < size:
+        with memoryview(buffer) as view:
+            if view.readonly:
+                raise TypeError("recv_into() argument must be a writable bytes-like object")
+            size = view.nbytes
+        if nbytes is not None and 0 < size_given(nbytes) < size:
             size = nbytes
         if not size:
             return 0
@@ -551,6 +566,8 @@ class SSLSocket(TLSFacts):
     @green
     def sendto(self, data: Buffer, *flags_and_address: Any) -> Green[int]:
         """Source: ``ssl.SSLSocket.sendto``: refused until unwrapped."""
+        if not 1 <= len(flags_and_address) <= 2:
+            raise TypeError(f"sendto() takes 2 or 3 arguments; got {1 + len(flags_and_address)}")
         self._refuse("sendto")
         return (yield from super().sendto(data, *flags_and_address))
 

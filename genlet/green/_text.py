@@ -20,6 +20,7 @@ from ..abc import Green, green
 from ._buffered import LineFile
 from ._buffered_reader import BufferedReader
 from ._buffered_writer import BufferedWriter
+from ._octets import MOST, size_given
 
 CHUNK = 8192  # bytes that are decoded at a time
 
@@ -98,8 +99,8 @@ class TextIOWrapper(LineFile[str]):
         Source:
             ``io.TextIOWrapper.read``.
         """
-        if size is None:
-            size = -1
+        if size.__class__ is not int or not -MOST <= size <= MOST:
+            size = size_given(size)
         start = self._at
         if 0 < size <= len(self._text) - start:
             self._at = start + size
@@ -138,8 +139,8 @@ class TextIOWrapper(LineFile[str]):
         Source:
             ``io.TextIOWrapper.readline``.
         """
-        if size is None:
-            size = -1
+        if size.__class__ is not int or not -MOST <= size <= MOST:
+            size = size_given(size)
         start = self._at
         end = self._line_end(self._text, start)
         if 0 < size <= (end or len(self._text)) - start:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import _thread as real
 from _thread import TIMEOUT_MAX as TIMEOUT_MAX
 from _thread import error as error
-from _thread import get_native_id as get_native_id
 from _thread import interrupt_main as interrupt_main
 from _thread import stack_size as stack_size
-from typing import TYPE_CHECKING, Any, Callable, Dict, NoReturn, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, NoReturn, Optional, Tuple, cast
 
 from ..abc import Green
 from ..corolocal import get_ident as get_ident
 from ._mirror import mirror
 from .threading import Lock, Thread
 from .threading import RLock as RLock
+
+if TYPE_CHECKING:  # at run time `mirror` passes it through, where the platform has it
+    from _thread import get_native_id as get_native_id
 
 LockType = lock = allocate_lock = Lock
 
@@ -33,6 +35,12 @@ def start_new_thread(
         ``_thread.start_new_thread``.  Differs: it makes a `threading.Thread`, and an error goes to
         ``threading.excepthook``.
     """
+    if not callable(function):
+        raise TypeError("first arg must be callable")
+    if not isinstance(cast(object, args), tuple):
+        raise TypeError("2nd arg must be a tuple")
+    if kwargs is not None and not isinstance(cast(object, kwargs), dict):
+        raise TypeError("optional 3rd arg must be a dictionary")
     thread = Thread(target=function, args=args, kwargs=kwargs)
     thread.start()
     assert thread.ident is not None, "it is started"

@@ -225,8 +225,10 @@ def getaddrinfo(
         ``socket.getaddrinfo``.
     """
     # For numeric hosts and for invalid arguments libc gives the same answer with AI_NUMERICHOST.
+    # The flag as a plain int: an IntFlag takes a negative number for something else than libc does.
+    numeric = flags | int(real.AI_NUMERICHOST)
     try:
-        return libc_getaddrinfo(host, port, family, type, proto, flags | real.AI_NUMERICHOST)
+        return libc_getaddrinfo(host, port, family, type, proto, numeric)
     except real.gaierror as exc:
         if not host or flags & real.AI_NUMERICHOST or exc.errno != real.EAI_NONAME:
             raise
@@ -268,6 +270,7 @@ def gethostbyname_ex(host: Union[str, bytes, bytearray]) -> Green[HostEntry]:
     host = _text(host)
     if is_numeric(host):
         return real.gethostbyname_ex(host)
+    host.encode("idna")  # refused here, or else on a thread
     return (yield from _asked().gethostbyname_ex(host))
 
 
@@ -282,7 +285,11 @@ def gethostbyaddr(host: Union[str, bytes, bytearray]) -> Green[HostEntry]:
     Source:
         ``socket.gethostbyaddr``.
     """
-    return _asked().gethostbyaddr(_text(host))
+    if not _is_name(host):
+        return real.gethostbyaddr(cast(str, host))  # as above
+    host = _text(host)
+    host.encode("idna")  # refused here, or else on a thread
+    return (yield from _asked().gethostbyaddr(host))
 
 
 @green
@@ -294,6 +301,9 @@ def getnameinfo(sockaddr: Tuple[Any, ...], flags: int) -> Green[Tuple[str, str]]
     """
     if flags & real.NI_NUMERICHOST:  # services are read from a file
         return real.getnameinfo(sockaddr, flags)
+    # What is refused is refused here, or else on a thread; the numbers alone need no look-up.
+    numbers = int(real.NI_NUMERICHOST | real.NI_NUMERICSERV)
+    real.getnameinfo(sockaddr, numbers if -(2**31) <= flags < 2**31 else flags)
     return (yield from _asked().getnameinfo(sockaddr, flags))
 
 

@@ -22,7 +22,7 @@ from io import BytesIO as BytesIO
 from io import IncrementalNewlineDecoder as IncrementalNewlineDecoder
 from io import StringIO as StringIO
 from io import UnsupportedOperation as UnsupportedOperation
-from typing import TYPE_CHECKING, Dict, Optional, Tuple, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Dict, Optional, Tuple, TypeVar, Union, cast, overload
 
 from ..errors import IncompleteReadError as IncompleteReadError
 from ..errors import LimitOverrunError as LimitOverrunError
@@ -111,7 +111,7 @@ def open_raw(
     """
     if buffering is None:
         buffering = -1
-    binary = _check_mode(mode)
+    binary = check_mode(mode)
     if binary:
         for what, value in (("encoding", encoding), ("errors", errors), ("newline", newline)):
             if value is not None:
@@ -149,8 +149,11 @@ def open_raw(
     return text
 
 
-def _check_mode(mode: str) -> bool:
+def check_mode(mode: str) -> bool:
     """Check *mode*, and return whether it is a binary one."""
+    if not isinstance(cast(object, mode), str):
+        raise TypeError(f"the mode of a file is a str; got {mode!r}")
+    mode.encode()  # which refuses surrogates
     letters = set(mode)
     if letters - set("axrwb+t") or len(mode) > len(letters):
         raise ValueError(f"invalid mode: {mode!r}")

@@ -11,8 +11,10 @@ rest are plain calls.  Regular files never wait: their calls are made at once, a
 
 from __future__ import annotations
 
+import errno
 import os as real
 import sys
+from operator import index
 from typing import (
     TYPE_CHECKING,
     Callable,
@@ -37,7 +39,7 @@ from ._claims import running
 from ._fileio import PIPE_BUF, FileIO, is_still
 from ._mirror import mirror
 from ._octets import octets
-from .io import BufferedReader, BufferedRWPair, BufferedWriter, TextIOWrapper, open_raw
+from .io import BufferedReader, BufferedRWPair, BufferedWriter, TextIOWrapper, check_mode, open_raw
 
 # At run time `mirror` passes through what the platform has of these.
 if TYPE_CHECKING:
@@ -99,25 +101,41 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+# The number of no descriptor: a call that is given it refuses what else it is given, and does nothing.
+_NO_FD = 2**31 - 1
+
+
 @green
-def _when_ready(fd: int, call: Callable[[bool], T], *, write: bool = False) -> Green[T]:
+def _when_ready(fd: int, call: Callable[[int, bool], T], *, write: bool = False) -> Green[T]:
     """Make a system call when it does not block.
 
+    What the call refuses is refused before anything is waited for.
+
     Args:
-        call: Makes it.  Its argument is whether *fd* blocks a write of more than fits.
+        call: Makes it on the descriptor that is its first argument.  Its second is whether that
+            blocks a write of more than fits.
     """
-    if is_still(fd):
-        return call(False)
+    try:
+        still = is_still(fd)
+    except (OSError, TypeError, ValueError, OverflowError):
+        return call(fd, False)  # it is no descriptor, and the call says so
+    if still:
+        return call(fd, False)
     closings = closings_of(fd)
     blocks = real.get_blocking(fd)
     if blocks:
+        try:
+            call(_NO_FD, False)
+        except OSError as exc:
+            if exc.errno != errno.EBADF:
+                raise
         yield from trampoline(fd, read=not write, write=write)
     else:
         yield from checkpoint()  # so that a loop over a ready descriptor lets others run
     while True:
         check_open(fd, closings)
         try:
-            return call(blocks)
+            return call(fd, blocks)
         except BlockingIOError:
             pass
         yield from trampoline(fd, read=not write, write=write)
@@ -142,7 +160,7 @@ def read(fd: int, n: int, /) -> Green[bytes]:
     Source:
         ``os.read``; eventlet ``green.os.read``, which returns nothing where this raises.
     """
-    return _when_ready(fd, lambda _: real.read(fd, n))
+    return _when_ready(fd, lambda fd, _: real.read(fd, n))
 
 
 @green
@@ -161,7 +179,7 @@ def write(fd: int, data: Buffer, /) -> Green[int]:
         ``os.write``; eventlet ``green.os.write``, which tries forever where this raises.
     """
 
-    def call(blocks: bool) -> int:
+    def call(fd: int, blocks: bool) -> int:
         if not blocks:
             return real.write(fd, data)
         with octets(data) as view, view[:PIPE_BUF] as portion:
@@ -179,7 +197,7 @@ if sys.platform != "win32":
         Source:
             ``os.readv``, which not every Python has.
         """
-        return _when_ready(fd, lambda _: real.readv(fd, buffers))
+        return _when_ready(fd, lambda fd, _: real.readv(fd, buffers))
 
     @green
     def writev(fd: int, buffers: Sequence[Buffer], /) -> Green[int]:
@@ -189,7 +207,7 @@ if sys.platform != "win32":
             ``os.writev``, which not every Python has.
         """
 
-        def call(blocks: bool) -> int:
+        def call(fd: int, blocks: bool) -> int:
             if blocks:
                 return real.write(fd, b"".join(buffers)[:PIPE_BUF])
             return real.writev(fd, buffers)
@@ -212,10 +230,10 @@ if sys.platform != "win32":
             ``os.sendfile``, without headers and trailers.
         """
 
-        def call(blocks: bool) -> int:
+        def call(fd: int, blocks: bool) -> int:
             size = min(count, PIPE_BUF) if blocks else count
             # The stubs of some platforms do not know None.
-            return real.sendfile(out_fd, in_fd, cast(int, offset), size)
+            return real.sendfile(fd, in_fd, cast(int, offset), size)
 
         return _when_ready(out_fd, call, write=True)
 
@@ -229,7 +247,7 @@ if sys.platform == "linux" and sys.version_info >= (3, 10):
         Source:
             ``os.eventfd_read``.
         """
-        return _when_ready(fd, lambda _: real.eventfd_read(fd))
+        return _when_ready(fd, lambda fd, _: real.eventfd_read(fd))
 
     @green
     def eventfd_write(fd: int, value: int) -> Green[None]:
@@ -238,7 +256,7 @@ if sys.platform == "linux" and sys.version_info >= (3, 10):
         Source:
             ``os.eventfd_write``.  A blocking eventfd may block: more than 1 may not fit.
         """
-        return _when_ready(fd, lambda _: real.eventfd_write(fd, value), write=True)
+        return _when_ready(fd, lambda fd, _: real.eventfd_write(fd, value), write=True)
 
 
 def pipe() -> Tuple[int, int]:
@@ -260,7 +278,7 @@ def close(fd: int) -> None:
         ``os.close``.
     """
     if running() is not None:
-        notify_close(fd)
+        notify_close(index(fd))
     real.close(fd)
 
 
@@ -271,7 +289,8 @@ def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
         ``os.dup2``.
     """
     if running() is not None and fd != fd2:
-        notify_close(fd2)
+        real.fstat(index(fd))  # nobody is told of a call that fails
+        notify_close(index(fd2))
     return real.dup2(fd, fd2, inheritable)
 
 
@@ -355,6 +374,16 @@ def fdopen(
     """
     if not isinstance(cast(object, fd), int):
         raise TypeError(f"invalid fd type ({type(fd)}, expected integer)")
+    check_mode(mode)
+    if not -(2**31) <= index(buffering) < 2**31:
+        raise OverflowError("Python int too large to convert to C int")
+    for name, value in (("encoding", encoding), ("errors", errors), ("newline", newline)):
+        if not isinstance(cast(object, value), (str, type(None))):
+            raise TypeError(f"{name} is a str or None; got {value!r}")
+        if value is not None and "\0" in value:
+            raise ValueError("embedded null character")
+        if value is not None:
+            value.encode()  # which refuses surrogates
     raw = FileIO(fd, mode.replace("b", "").replace("t", ""), closefd)
     try:
         return open_raw(raw, mode, buffering, encoding, errors, newline)
@@ -436,13 +465,17 @@ _GREEN = (
     "writev",
 )
 # The names that wait.
-__green__: Tuple[str, ...] = tuple(name for name in _GREEN if hasattr(real, name))
+__green__: Tuple[str, ...] = tuple(
+    name for name in _GREEN if hasattr(real, name) and name in globals()
+)
 
 _WAITS = "it waits for the process in the system: use genlet.green.subprocess"
 
 __omitted__: Dict[str, str] = {
     "system": _WAITS,
     "popen": _WAITS,
+    # What the platform has, and genlet cannot wait for there.
+    **{name: _WAITS for name in _GREEN if hasattr(real, name) and name not in globals()},
     **{f"spawn{how}{env}": _WAITS for how in ("l", "v", "lp", "vp") for env in ("", "e")},
     "lockf": "it may wait in the system: use the standard library's with F_TLOCK, or in"
     " tpool.execute",

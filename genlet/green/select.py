@@ -121,7 +121,11 @@ def _check(timeout: Optional[float]) -> None:
 
 
 def _fileno(fd: FileDescriptorLike) -> int:
-    return fd if isinstance(fd, int) else fd.fileno()
+    if isinstance(fd, int):
+        return fd
+    if not hasattr(cast(object, fd), "fileno"):
+        raise TypeError("argument must be an int, or have a fileno() method")
+    return fd.fileno()
 
 
 if sys.platform != "win32":

@@ -221,7 +221,7 @@ if sys.platform == "linux":
 
     DefaultSelector = EpollSelector
 
-elif sys.platform != "win32":
+elif sys.platform != "win32" and hasattr(real, "KqueueSelector"):
 
     class KqueueSelector(_WithDescriptor):
         """Looks with kqueue(2).
@@ -236,6 +236,8 @@ elif sys.platform != "win32":
 
     DefaultSelector = KqueueSelector
 
+elif sys.platform != "win32":
+    DefaultSelector = PollSelector
 else:
     DefaultSelector = SelectSelector
 
@@ -249,7 +251,7 @@ if sys.platform != "win32":
     __green__ += ("PollSelector.select",)
 if sys.platform == "linux":
     __green__ += ("EpollSelector.select",)
-elif sys.platform != "win32":
+elif sys.platform != "win32" and hasattr(real, "KqueueSelector"):
     __green__ += ("KqueueSelector.select",)
 
 __omitted__: Dict[str, str] = {

@@ -28,6 +28,7 @@ import os
 import signal as real
 import sys
 import threading
+from operator import index
 from signal import Signals as Signals
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple, cast
 
@@ -109,7 +110,7 @@ class Receiver:
     __slots__ = ("_call", "_came", "_door", "_line", "_numbers", "_passes_on", "_watched")
 
     def __init__(self, numbers: Iterable[int], call: str, *, passes_on: bool = False) -> None:
-        self._numbers: List[int] = list(dict.fromkeys(numbers))
+        self._numbers: List[int] = list(dict.fromkeys(map(_signal_number, numbers)))
         self._call: str = call  # how its user calls it
         self._passes_on: bool = passes_on  # the handler found is called as well
         self._came: Dict[int, None] = {}  # a set that keeps the order
@@ -190,6 +191,13 @@ class Receiver:
         if door is not None:
             door.__exit__(None, None, None)
         _raise_again(unheard)
+
+
+def _signal_number(number: int) -> int:
+    found = index(number)
+    if not 0 < found < real.NSIG:
+        raise ValueError(f"signal number {found} out of range [1; {real.NSIG - 1}]")
+    return number
 
 
 def _over() -> RuntimeError:

@@ -291,8 +291,8 @@ def create_server(
     try:
         # On Windows and Cygwin the address of a closed listener is free at once, and the option would
         # let another process take an address that is in use.
-        if os.name not in ("nt", "cygwin"):
-            sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        if os.name not in ("nt", "cygwin") and hasattr(real, "SO_REUSEADDR"):
+            sock.setsockopt(SOL_SOCKET, real.SO_REUSEADDR, 1)
         if sys.platform != "win32" and reuse_port:
             sock.setsockopt(SOL_SOCKET, real.SO_REUSEPORT, 1)
         if family == AF_INET6:

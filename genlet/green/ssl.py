@@ -203,7 +203,7 @@ def get_server_certificate(
     context = SSLContext(ssl_version)
     context.check_hostname = False
     context.verify_mode = CERT_NONE if ca_certs is None else CERT_REQUIRED
-    if ca_certs is not None:
+    if ca_certs:
         context.load_verify_locations(ca_certs)
     plain = yield from sockets.create_connection(addr, timeout)
     with plain, context.wrap_socket(plain, server_hostname=addr[0]) as sock:

@@ -119,6 +119,8 @@ class Semaphore(_HeldByHold, semaphore.Semaphore):
             blocking: False takes one that is free or gives up.
             timeout: Seconds to wait for one, None for ever; less than 0 is as 0.
         """
+        if not blocking and timeout is not None:
+            raise ValueError("can't specify timeout for non-blocking acquire")
         return super().acquire(
             blocking, timeout if timeout is None else max(check_seconds(timeout, "the timeout"), 0)
         )

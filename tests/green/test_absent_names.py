@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GREEN = ROOT / "genlet" / "green"
-MIRRORS = ["os", "select", "signal", "socket", "subprocess", "threading", "time"]
+MIRRORS = ["os", "select", "signal", "socket", "subprocess", "threading", "time", "_thread"]
 
 # What Pyodide, Windows, macOS or musl lack, beside the names that a mirror declares for type checkers.
 LACKING: Dict[str, str] = {
@@ -27,6 +27,7 @@ LACKING: Dict[str, str] = {
     " SOCK_CLOEXEC SOCK_NONBLOCK SOCK_RAW TCP_NODELAY IPV6_V6ONLY IPPROTO_IPV6 SO_LINGER SO_ERROR",
     "subprocess": "",
     "threading": "get_native_id",
+    "_thread": "get_native_id",
     "time": "thread_time thread_time_ns tzset clock_gettime pthread_getcpuclockid",
 }
 

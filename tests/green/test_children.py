@@ -16,7 +16,7 @@ import pytest
 import genlet
 from genlet.abc import Green
 from genlet.green import _children
-from genlet.green._children import wait_child, wait_child_usage, wait_id
+from genlet.green._children import wait_child, wait_child_usage
 from genlet.kernel import GreenletExit
 from genlet.testing import cancel_everywhere
 
@@ -284,10 +284,10 @@ def test_wait_id_with_wnowait_leaves_the_child_to_be_waited_for() -> None:
     def main() -> Green[None]:
         for kind in (os.P_PID, os.P_ALL):
             child = Child(2)
-            gt = genlet.spawn(wait_id, kind, child.pid, os.WEXITED | os.WNOWAIT)
+            gt = genlet.spawn(_children.wait_id, kind, child.pid, os.WEXITED | os.WNOWAIT)
             yield from settle()
             assert not gt.dead
-            assert (yield from wait_id(kind, child.pid, os.WEXITED | os.WNOHANG)) is None
+            assert (yield from _children.wait_id(kind, child.pid, os.WEXITED | os.WNOHANG)) is None
             child.end()
             found = yield from gt.wait()
             assert found is not None

@@ -1,10 +1,12 @@
 """Churn: connections opened, used, killed and closed at random, for as long as is asked for.
 
     python3 -m tests.laws.soak --seconds 300 --seed 7
+    python3 -m tests.laws.soak --seconds 300 --tls
 
-What must hold is checked all the while: what a connection receives is its own, a wait on a quiet
-descriptor does not end, and when all is over no descriptor, timer, greenthread or entry of the hub's
-table is left.
+Connections over TCP and TLS, datagrams and child processes, with half-closes, resets, closes under a
+reader, and now and then no descriptor left.  What must hold is checked all the while: what is received
+is its receiver's own, a wait on a quiet descriptor does not end, and when all is over no descriptor,
+timer, greenthread, child process or entry of the hub's table is left.
 """
 
 from __future__ import annotations
@@ -12,13 +14,17 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import resource
 import socket as real
 import time
-from typing import Callable, Dict, List, NamedTuple
+from contextlib import contextmanager
+from errno import EMFILE
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple
 
 import genlet
 from genlet.abc import Green
 from genlet.green import socket as green
+from genlet.green import subprocess
 from genlet.kernel import POLLIN, POLLOUT, Descriptor, GreenThread, get_scheduler, wait_fd
 
 EXPECTED = (OSError, EOFError, genlet.Timeout, genlet.GreenletExit)
@@ -35,6 +41,9 @@ class Report(NamedTuple):
     kills: int
     closings: int
     bytes: int
+    datagrams: int
+    processes: int
+    shortages: int
 
 
 class Soak:
@@ -51,33 +60,46 @@ class Soak:
         self._served: Dict[GreenThread[None], None] = {}
         self._quiet: List[real.socket] = []
         self._connections = self._kills = self._closings = self._bytes = 0
+        self._datagrams = self._processes = self._shortages = 0
 
     def _report(self) -> Report:
-        return Report(self._connections, self._kills, self._closings, self._bytes)
+        return Report(
+            *(self._connections, self._kills, self._closings, self._bytes),
+            *(self._datagrams, self._processes, self._shortages),
+        )
 
     def main(self, go_on: Callable[[Report], bool]) -> Green[Report]:
         """Keep the crowd going while *go_on*, given what was done so far, says so."""
         listener = green.create_server(("127.0.0.1", 0), backlog=512)
         server = genlet.spawn(self._serve, listener)
+        post = green.socket(type=real.SOCK_DGRAM)
+        post.bind(("127.0.0.1", 0))
+        returner = genlet.spawn(self._return_datagrams, post)
         clients: Dict[GreenThread[None], None] = {}
         bystanders = [genlet.spawn(self._wait_in_vain) for _ in range(5)]
         while go_on(self._report()):
             while len(clients) < self._crowd:
-                client = genlet.spawn(self._client, listener.getsockname())
+                client = genlet.spawn(self._user, listener.getsockname(), post.getsockname())
                 clients[client] = None
                 client.link(lambda gt: clients.pop(gt, None))
             self._disturb(clients)
             self._disturb(self._served)
+            if self._random.random() < 0.002:
+                self._shortages += 1
+                with no_descriptors():
+                    for _ in range(5):
+                        yield from genlet.sleep(0.001)
             yield from genlet.sleep(0 if self._random.random() < 0.9 else 0.001)
             for bystander in bystanders:
                 assert not bystander.dead, "a wait on a quiet descriptor has ended"
-        for gt in [*clients, server, *self._served, *bystanders]:
+        for gt in [*clients, server, returner, *self._served, *bystanders]:
             yield from gt.kill()
             try:
                 yield from gt.wait()
             except EXPECTED:
                 pass
         listener.close()
+        post.close()
         return self._report()
 
     def _disturb(self, victims: Dict[GreenThread[None], None]) -> None:
@@ -88,7 +110,13 @@ class Soak:
 
     def _serve(self, listener: green.socket) -> Green[None]:
         while True:
-            connection, _ = yield from listener.accept()
+            try:
+                connection, _ = yield from listener.accept()
+            except OSError as exc:
+                if exc.errno != EMFILE:
+                    raise
+                yield from genlet.sleep(0.001)
+                continue
             handler = genlet.spawn(self._echo, connection)
             self._served[handler] = None
             handler.link(self._ended, connection)
@@ -109,6 +137,48 @@ class Soak:
             except EXPECTED[:2]:
                 pass
 
+    def _return_datagrams(self, post: green.socket) -> Green[None]:
+        while True:
+            data, sender = yield from post.recvfrom(2000)
+            yield from post.sendto(data, sender)
+
+    def _user(self, address: Any, post: Any) -> Green[None]:
+        """Do what one does at a time: a connection mostly, datagrams, or a child process."""
+        what = self._random.random()
+        try:
+            if what < 0.02:
+                yield from self._child()
+            elif what < 0.2:
+                yield from self._correspond(post)
+            else:
+                yield from self._client(address)
+        except OSError as exc:
+            if exc.errno != EMFILE:
+                raise
+
+    def _correspond(self, post: Any) -> Green[None]:
+        chance = self._random
+        with green.socket(type=real.SOCK_DGRAM) as sock:
+            sock.settimeout(0.2)
+            for number in range(chance.randrange(1, 6)):
+                self._datagrams += 1
+                letter = b"%d %d " % (id(sock), number) + b"x" * chance.choice((0, 1, 1400))
+                try:
+                    yield from sock.sendto(letter, post)
+                    data, sender = yield from sock.recvfrom(2000)
+                except real.timeout:
+                    return  # datagrams may be lost
+                assert sender == post
+                assert data == letter, f"received {data[:30]!r}, which is another's"
+
+    def _child(self) -> Green[None]:
+        """Have a child process return what it is sent; it may be killed, or closed under us."""
+        self._processes += 1
+        text = b"%d\n" % self._processes * self._random.choice((1, 30_000))
+        with genlet.move_on_after(self._random.choice((0.005, 5))):
+            done = yield from subprocess.run(["cat"], input=text, stdout=subprocess.PIPE)
+            assert done.stdout == text, "received what another child was sent"
+
     def _client(self, address: object) -> Green[None]:
         chance = self._random
         self._connections += 1
@@ -127,7 +197,12 @@ class Soak:
                     if chance.random() < 0.1:
                         yield from self._by_number(sock, mine)
                         return
-                if chance.random() < 0.2:  # a reset in the place of an end
+                if chance.random() < 0.2:  # half an end: what was sent before still comes
+                    yield from sock.sendall(message)
+                    sock.shutdown(real.SHUT_WR)
+                    yield from self._all_of(sock, message)
+                    assert (yield from sock.recv(1)) == b"", "more than was sent has come"
+                if chance.random() < 0.2:  # a reset instead of an end
                     sock.setsockopt(real.SOL_SOCKET, real.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             except EXPECTED[:2]:
                 pass
@@ -143,7 +218,7 @@ class Soak:
         self._bytes += len(got)
 
     def _closed_while_read(self, sock: green.socket) -> Green[None]:
-        """Close the socket under a reader's hands; the number is soon somebody else's."""
+        """Close the socket while it is read; the number is soon somebody else's."""
         reader = genlet.spawn(sock.recv, 1)
         reader.link(unobserved)
         yield from genlet.sleep(0)
@@ -171,7 +246,11 @@ class Soak:
     def _wait_in_vain(self) -> Green[None]:
         """Wait, on one socket after the other, for what never comes."""
         while True:
-            one, other = real.socketpair()
+            try:
+                one, other = real.socketpair()
+            except OSError:  # no descriptor is left
+                yield from genlet.sleep(0.001)
+                continue
             with one, other:
                 one.setblocking(False)
                 try:
@@ -179,6 +258,17 @@ class Soak:
                 except genlet.Timeout:
                     continue
                 raise AssertionError("a quiet descriptor became readable")
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Let nobody open a descriptor."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def soak(seed: int, go_on: Callable[[Report], bool]) -> Report:
@@ -202,16 +292,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tls", action="store_true", help="the churn of TLS instead")
     options = parser.parse_args()
     until = time.monotonic() + options.seconds
     seed = options.seed
     before = len(os.listdir("/proc/self/fd"))
     while time.monotonic() < until:
         end = min(until, time.monotonic() + 20)
-        report = soak(seed, lambda _, end=end: time.monotonic() < end)  # type: ignore[misc]
+        if options.tls:
+            from tests.laws.test_soak_tls import soak_tls
+
+            report: object = soak_tls(seed, lambda end=end: time.monotonic() < end)  # type: ignore[misc]
+        else:
+            report = soak(seed, lambda _, end=end: time.monotonic() < end)  # type: ignore[misc]
         assert len(os.listdir("/proc/self/fd")) == before, "descriptors are left open"
-        print(f"seed {seed}: {report}", flush=True)
+        check_no_children()
+        print(f"seed {seed}: {report}, {resident()} KiB", flush=True)
         seed += 1
+
+
+def check_no_children() -> None:
+    """Fail if a child process is left, dead or alive."""
+    try:
+        found = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return
+    raise AssertionError(f"a child process is left: {found}")
+
+
+def resident() -> int:
+    """Return how much memory this process has, in KiB."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() // 1024
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Dict
+from typing import Any, Callable, Dict, Optional
 
 import pytest
 
@@ -38,13 +38,16 @@ class Churn:
 
     Args:
         seed: Of everything that is left to chance.
+        go_on: Whether to go on; by default as long as too little was done.
 
     Attributes:
         complete: How many clients were served to the end.
         kills: How many greenthreads were killed.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, go_on: Optional[Callable[[], bool]] = None) -> None:
+        self._go_on = go_on or self._too_few
+        self._number = 0
         made = certificates()
         self._random = random.Random(seed)
         self._serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -59,12 +62,11 @@ class Churn:
             address = listener.getsockname()
             server = genlet.spawn(self._serve, listener)
             clients: Dict[GreenThread[None], None] = {}
-            number = 0
-            while number < CONNECTIONS or self.kills < 10 or self.complete < 10:
-                client = genlet.spawn(self._client, address, number)
+            while self._go_on():
+                client = genlet.spawn(self._client, address, self._number)
                 clients[client] = None
                 client.link(lambda gt: clients.pop(gt, None))
-                number += 1
+                self._number += 1
                 while len(clients) >= CROWD:
                     self._disturb(clients)
                     self._disturb(self._served)
@@ -73,12 +75,15 @@ class Churn:
                 yield from self._end_of(gt)
             # After all that the server serves as before.
             before = self.complete
-            yield from self._client(address, number, calm=True)
+            yield from self._client(address, self._number, calm=True)
             assert self.complete == before + 1
             yield from server.kill()
             for gt in list(self._served):
                 yield from self._end_of(gt)
         self._check_nothing_is_left()
+
+    def _too_few(self) -> bool:
+        return self._number < CONNECTIONS or self.kills < 10 or self.complete < 10
 
     def _end_of(self, gt: GreenThread[None]) -> Green[None]:
         try:
@@ -149,6 +154,13 @@ class Churn:
         table = scheduler.hub.table.values()
         left = [entry for entry in table if isinstance(entry, Descriptor) or entry.waits]
         assert left == [], f"descriptors still known: {[entry.fd for entry in left]}"
+
+
+def soak_tls(seed: int, go_on: Callable[[], bool]) -> str:
+    """Run the churn for as long as *go_on* says so."""
+    churn = Churn(seed, go_on)
+    genlet.run(churn.main)
+    return f"{churn._number} connections, {churn.complete} complete, {churn.kills} kills"
 
 
 @pytest.mark.parametrize("hub", available_hubs())
