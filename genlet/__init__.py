@@ -265,6 +265,6 @@ def __dir__() -> List[str]:
 
 
 if _environ.get("GENLET_DEBUG"):
-    from .watch import Watch as _Watch
+    from .watch import watch_process as _watch_process
 
-    _Watch()  # for the life of the process
+    _watch_process()
