@@ -15,7 +15,7 @@
 #   watch         watch/  <- ground
 #   lint          lint/  mypy_plugin  <- ground
 #   pollers       kernel/pollers/  <- ground
-#   ground        abc  end  errors  _absent  _compat  _counts  _objects  _version
+#   ground        abc  end  errors  _absent  _compat  _counts  _objects  _plain  _version
 #
 # From here to the loop: `run` in runner.py -> kernel/driver.py -> `turns` in kernel/scheduler.py.  A
 # tour of the kernel is in kernel/__init__.py.  docs/internals.md follows what happens through the
@@ -23,6 +23,7 @@
 
 from __future__ import annotations
 
+import sys as _sys
 from os import environ as _environ
 from typing import TYPE_CHECKING, Dict, List
 
@@ -241,11 +242,29 @@ def __getattr__(name: str) -> object:
     raise missing(__name__, name, asked_by(1))
 
 
+class _Absent:
+    """The last of the finders of modules: says what to use instead of a module of eventlet.
+
+    An import that succeeds never asks it.
+    """
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        """Raise ModuleNotFoundError with an answer, or return None for any other module."""
+        if name.startswith(f"{__name__}."):
+            from ._absent import asked_by, refuse
+
+            refuse(name, asked_by(2))
+
+
+_sys.meta_path.append(_Absent)
+
+
 def __dir__() -> List[str]:
     return sorted({*globals(), *__all__})
 
 
 if _environ.get("GENLET_DEBUG"):
-    from .watch import Watch as _Watch
+    from .watch import watch_process as _watch_process
 
-    _Watch()  # for the life of the process
+    _watch_process()

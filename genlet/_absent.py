@@ -88,6 +88,21 @@ def missing(module: str, name: str, caller: Optional[CodeType] = None) -> Except
     return AttributeError(f"{text}: {advice}")
 
 
+def refuse(name: str, caller: CodeType) -> None:
+    """Raise the error for the import of the module *name*, if eventlet has one of that name.
+
+    Args:
+        caller: The code that looks for the module.  `importlib.util.find_spec` asks whether there is one,
+            and is told that there is none.
+
+    Raises:
+        ModuleNotFoundError: eventlet has this module, and genlet something else.
+    """
+    advice = INSTEAD.get(name.partition(".")[2])
+    if advice is not None and caller.co_name == "_find_and_load_unlocked":
+        raise ModuleNotFoundError(f"there is no module {name!r}: {advice}", name=name)
+
+
 def asked_by(depth: int) -> CodeType:
     """Return the code that is *depth* calls up from the caller."""
     return sys._getframe(depth + 1).f_code

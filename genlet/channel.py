@@ -19,6 +19,7 @@ from typing import (
 )
 
 from ._counts import check_count
+from ._plain import NextInLoop
 from .abc import Green, green
 from .end import END, End
 from .errors import ClosedResource, WouldBlock
@@ -201,7 +202,7 @@ class Sender(Generic[T_contra]):
         return _repr(self, self._closed, self._pipe)
 
 
-class Receiver(Generic[T_co]):
+class Receiver(NextInLoop, Generic[T_co]):
     """The receiving end of a `Channel`; a context manager that closes it.
 
     Several ends, and several greenthreads on one, share the items: each goes to one of them.

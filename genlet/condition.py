@@ -15,6 +15,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Callable, List, Optional
 
+from ._plain import HeldByHold
 from .abc import Green, Op, green
 from .kernel import (
     AnyGreenThread,
@@ -39,7 +40,7 @@ __all__ = ["Condition"]
 RETAKE = 10.0
 
 
-class Condition:
+class Condition(HeldByHold):
     """A lock, and a line of those who wait for what the lock protects to change.
 
     ::

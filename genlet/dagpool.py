@@ -20,6 +20,7 @@ from typing import (
     List,
     Mapping,
     NamedTuple,
+    NoReturn,
     Optional,
     Set,
     Tuple,
@@ -30,6 +31,7 @@ from typing import (
 )
 
 from ._objects import is_a, with_traceback
+from ._plain import NextInLoop
 from .abc import Green, green
 from .end import END, End
 from .kernel import AnyGreenThread, Wait, Waiters, get_scheduler
@@ -125,6 +127,14 @@ class DAGPool(Generic[K, V]):
         self.values: Dict[K, Union[V, PropagateError]] = dict(preload)
         self._members: Dict[K, _Member] = {}
         self._watchers: Dict[K, Dict[Results[K, Any], None]] = {}
+
+    if not TYPE_CHECKING:
+
+        def __getitem__(self, key: K) -> NoReturn:
+            raise TypeError(
+                "pool[key] of a DAGPool cannot wait: write 'yield from pool.get(key)', or"
+                " 'pool.poll(key, default)', which does not wait"
+            )
 
     # ---- waiting for values ----
 
@@ -369,7 +379,7 @@ def _value(value: Union[V, PropagateError]) -> V:
     return value
 
 
-class Results(Generic[K, R]):
+class Results(NextInLoop, Generic[K, R]):
     """A source of (key, value) pairs, in the order in which the values are there.
 
     Those that are there already come first, in the order of the keys, and without waiting.

@@ -42,6 +42,7 @@ from weakref import ref
 
 from ._counts import check_count
 from ._objects import closes_generator, is_a, name_of, text_of
+from ._plain import NextInLoop
 from .abc import Green, Trap, green
 from .end import END, End
 from .errors import WouldBlock, WrongThread
@@ -460,7 +461,7 @@ Job = Union[GreenThread[T], BaseException]
 """A greenthread, or why there is none."""
 
 
-class _Results(Generic[T]):
+class _Results(NextInLoop, Generic[T]):
     """Jobs whose results are taken in the order they were started."""
 
     def __init__(self) -> None:

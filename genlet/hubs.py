@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, List, Union
 
-from ._absent import missing
+from ._absent import asked_by, missing
 from .kernel import available_hubs, get_scheduler, trampoline, use_hub
 
 if TYPE_CHECKING:
@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["get_default_hub", "get_hub", "notify_close", "notify_opened", "trampoline", "use_hub"]
 
 
+# A package, of no modules: so that importing one of eventlet's reaches the finder that answers it.
+__path__: List[str] = []
+
+
 def __getattr__(name: str) -> object:
-    raise missing(__name__, name)
+    raise missing(__name__, name, asked_by(1))
 
 
 def get_default_hub() -> str:

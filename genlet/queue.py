@@ -20,6 +20,7 @@ from queue import Empty, Full
 from typing import Any, Deque, Generic, Iterator, List, Optional, TypeVar, Union, cast
 
 from ._counts import check_whole, inf
+from ._plain import NextInLoop
 from .abc import Green, green
 from .end import END, End
 from .kernel import Wait, Waiters, check_timeout, get_scheduler
@@ -44,7 +45,7 @@ else:
         """Raised by a queue that was shut down; ``queue.ShutDown`` where that exists."""
 
 
-class LightQueue(Generic[T]):
+class LightQueue(NextInLoop, Generic[T]):
     """A queue without ``task_done()`` and ``join()``.
 
     ::

@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Deque, List, Optional, Protocol
 
 from ._counts import check_whole
+from ._plain import HeldByHold
 from .abc import Green, green
 from .errors import WouldBlock
 from .kernel import AnyGreenThread, Greenlet, Wait, Waiters, check_timeout, waiting
@@ -70,7 +71,7 @@ class Held:
         self._what.release()
 
 
-class Semaphore:
+class Semaphore(HeldByHold):
     """A number of permits; who finds none waits until one is released.
 
     ::

@@ -8,6 +8,7 @@ import pickle
 import socket as plain_socket
 import sys
 from functools import partial
+from importlib.util import find_spec
 from typing import Any, AsyncGenerator, Callable, Iterator, List
 
 import pytest
@@ -18,15 +19,21 @@ import genlet.hubs
 from genlet import (
     Barrier,
     Channel,
+    Condition,
+    DAGPool,
     Event,
     Green,
+    GreenPile,
     GreenPool,
     GreenThread,
+    Lock,
     Queue,
+    RLock,
     Runner,
     Semaphore,
     Stopper,
     amap,
+    as_completed,
     drive,
     fail_after,
     get_hub,
@@ -248,6 +255,76 @@ def test_wait_driven_by_hand_outside_of_a_run_says_what_to_write() -> None:
         pieces(sleep(1))
 
 
+# ---- plain statements ------------------------------------------------------------------------------
+
+
+SOURCES: List[Any] = [
+    lambda: Queue[int](),
+    lambda: Channel[int](1)[1],
+    lambda: GreenPool(1).imap(Waiting().method, [1]),
+    lambda: GreenPile[int](1),
+    lambda: as_completed([spawn(number)]),
+    lambda: tpool.Proxy(iter("ab")),
+]
+
+
+@pytest.mark.parametrize("make", SOURCES)
+def test_for_over_a_source_says_which_loop_to_write(make: Call) -> None:
+    """``for``, ``list`` and unpacking cannot wait; the error has the loop that can."""
+
+    def main() -> Green[None]:
+        source = make()
+        for way in (list, sorted, lambda found: (*found,)):
+            with pytest.raises(
+                TypeError, match=r"write 'while \(item := \(yield from source\.next\(\)\)\) is"
+            ):
+                way(source)
+        yield from sleep(0)
+
+    run(main)
+
+
+@pytest.mark.parametrize("make", [Semaphore, Lock, RLock, Condition])
+def test_with_a_lock_says_what_to_write(make: Call) -> None:
+    """The entry of a block cannot wait; the error has the block that can."""
+    with (
+        pytest.raises(TypeError, match=r"write 'with \(yield from lock\.hold\(\)\):'"),
+        make(),
+    ):
+        pass
+
+
+def test_subscript_of_a_dagpool_says_what_to_write() -> None:
+    """eventlet's ``pool[key]`` waits."""
+    pool: Any = DAGPool()
+    with pytest.raises(TypeError, match=r"write 'yield from pool\.get\(key\)'"):
+        pool["a"]
+
+
+@pytest.mark.parametrize("value", [5, None, "text"])
+def test_yield_of_a_value_says_what_to_do_instead(value: object) -> None:
+    """A ``yield`` of a green function goes to the scheduler."""
+
+    def main() -> Any:
+        yield value
+
+    with pytest.raises(
+        TypeError, match="not a trap: it gives no values to its caller: return them"
+    ):
+        run(main)
+
+
+@pytest.mark.parametrize("call", [number, lambda: sleep(1)])
+def test_yield_of_a_call_says_that_from_is_missing(call: Call) -> None:
+    """The other reason for a wrong ``yield``."""
+
+    def main() -> Any:
+        yield call()
+
+    with pytest.raises(TypeError, match="did you write 'yield' for 'yield from'"):
+        run(main)
+
+
 # ---- names ----------------------------------------------------------------------------------------
 
 
@@ -261,10 +338,20 @@ def test_name_that_eventlet_has_is_answered_with_what_to_use(path: str) -> None:
     with pytest.raises(AttributeError) as caught:
         getattr(module, name)
     assert str(caught.value) == f"module {package!r} has no attribute {name!r}: {INSTEAD[path]}"
-    if package != "genlet.hubs":  # a package
+    for line in (f"from {package} import {name}", f"import {package}.{name}"):
         with pytest.raises(ImportError) as failed:
-            exec(f"from {package} import {name}")
+            exec(line)
         assert INSTEAD[path] in str(failed.value)
+    assert find_spec(f"{package}.{name}") is None
+
+
+def test_module_inside_one_that_eventlet_has_is_answered() -> None:
+    """``genlet.green.urllib.request`` is refused where its parent is."""
+    with pytest.raises(ModuleNotFoundError, match="it is not in this version") as caught:
+        __import__("genlet.green.urllib.request")
+    assert caught.value.name == "genlet.green.urllib"
+    with pytest.raises(ModuleNotFoundError, match=r"No module named 'genlet\.spwan'"):
+        __import__("genlet.spwan")
 
 
 def test_misspelled_name_stays_a_plain_attribute_error() -> None:

@@ -23,7 +23,6 @@ from typing import (
     Iterable,
     List,
     Mapping,
-    NoReturn,
     Optional,
     Tuple,
     cast,
@@ -60,22 +59,7 @@ if TYPE_CHECKING:
 # ---- locks ----------------------------------------------------------------------------------------
 
 
-class _HeldByHold:
-    """Says what to write instead of ``with lock:``, which cannot wait."""
-
-    if not TYPE_CHECKING:  # so that checkers refuse it too
-
-        def __enter__(self) -> NoReturn:
-            raise TypeError(
-                f"'with' cannot wait for a green {type(self).__name__}: write"
-                " 'with (yield from lock.hold()):'"
-            )
-
-        def __exit__(self, *exc_info: object) -> None:
-            pass
-
-
-class Lock(_HeldByHold, lock.Lock):
+class Lock(lock.Lock):
     """One at a time; any greenthread may release it.
 
     Source:
@@ -83,7 +67,7 @@ class Lock(_HeldByHold, lock.Lock):
     """
 
 
-class RLock(_HeldByHold, lock.RLock):
+class RLock(lock.RLock):
     """A lock that its owner may acquire again.
 
     Source:
@@ -91,7 +75,7 @@ class RLock(_HeldByHold, lock.RLock):
     """
 
 
-class Condition(_HeldByHold, condition.Condition):
+class Condition(condition.Condition):
     """A lock, and a line of those who wait for what it protects to change.
 
     Source:
@@ -100,7 +84,7 @@ class Condition(_HeldByHold, condition.Condition):
     """
 
 
-class Semaphore(_HeldByHold, semaphore.Semaphore):
+class Semaphore(semaphore.Semaphore):
     """A number of permits.
 
     Source:

@@ -31,6 +31,7 @@ from typing import (
 
 from .._compat import is_fresh
 from .._objects import is_a, text_of
+from ..abc import Trap
 from ..errors import WrongThread
 from .cancelled import (
     Cancelled,
@@ -402,10 +403,20 @@ def arming_failed(kernel: Kernel, gt: Greenlet, trap: object, exc: BaseException
             kernel.append(gt)
     else:
         gt.trap = None
-        forgotten = hasattr(type(trap), "send")
-        hint = ": did you write 'yield' for 'yield from'?" if forgotten else ""
-        throw_in(gt, TypeError(f"green code yielded {text_of(trap)}, not a trap{hint}"))
+        throw_in(gt, TypeError(f"green code yielded {text_of(trap)}, not a trap{_hint(trap)}"))
         kernel.append(gt)
+
+
+def _hint(yielded: object) -> str:
+    """Return what may have been meant by ``yield`` of what is no trap."""
+    if hasattr(type(yielded), "send"):
+        return ": did you write 'yield' for 'yield from'?"
+    if is_a(yielded, Trap):
+        return ""
+    return (
+        ": it gives no values to its caller: return them, or send them to a Channel from a"
+        " greenthread of its own"
+    )
 
 
 class Stillborn:

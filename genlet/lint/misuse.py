@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from typing import Iterator
 
-from .model import Items, Shape
-from .place import Place, driven, refuses
-from .values import element
+from .answers import returned
+from .model import Function, Instance, Items, Shape, Undriven
+from .place import Place, driven, refuses, short
+from .values import element, member
 
 __all__ = ["choices", "iterated", "mismatched", "tested", "used"]
 
@@ -38,6 +39,27 @@ def iterated(place: Place, expr: ast.expr) -> None:
             "GL105",
             f"iterating over {name} walks through its waits, and not its result: {driven(name)}",
         )
+
+    elif _has_next(place.shape(expr)):
+        source = short(expr) if isinstance(expr, (ast.Name, ast.Attribute)) else "source"
+        place.report(
+            expr,
+            "GL105",
+            f"{short(expr)} cannot be iterated over, since 'for' cannot wait: write 'while (item :="
+            f" (yield from {source}.next())) is not END:'",
+        )
+
+
+def _has_next(shape: Shape) -> bool:
+    """Whether its items come from a green ``next()`` alone."""
+    if not isinstance(shape, Instance) or not refuses(shape):
+        return False
+    following = member(shape.cls, shape.args, "next")
+    return (
+        isinstance(following, Function)
+        and isinstance(returned(following.info), Undriven)
+        and member(shape.cls, shape.args, "__iter__") is None
+    )
 
 
 def used(place: Place, expr: ast.expr, as_what: str) -> None:

@@ -6,11 +6,11 @@ import ast
 from typing import Iterator, Optional, Union
 
 from . import misuse
-from .annotations import annotated
+from .annotations import annotated, lineage
 from .answers import returned
 from .model import Function, Instance, Items, Note, Shape, Undriven
 from .place import Place, driven, refuses, short, words
-from .syntax import last_name
+from .syntax import children, last_name
 from .values import member
 
 # Attributes of generators: code that uses these drives the generator itself.
@@ -113,6 +113,55 @@ def yielded(place: Place, node: ast.Yield) -> None:
         place.report(
             node, "GL103", f"'yield {name}' yields the call itself: write 'yield from {name}'"
         )
+    elif node.value is not None and _is_green(place) and _is_no_trap(place, node.value):
+        place.report(
+            node,
+            "GL207",
+            f"'yield {short(node.value)}' goes to the scheduler, and not to the caller: return the values,"
+            " or send them to a Channel from a greenthread of its own",
+        )
+
+
+def _is_green(place: Place) -> bool:
+    """Whether the code is of a function that is certainly driven by a scheduler."""
+    function = place.scope.function
+    if function is None or isinstance(function.node, ast.AsyncFunctionDef):
+        return False
+    returns = function.node.returns
+    if returns is not None:
+        return isinstance(annotated(returns, function.scope), Undriven)
+    if "green" in function.decorators or "scoped" in function.decorators:
+        return True
+    return not function.decorators and any(
+        isinstance(place.shape(one.value), Undriven) for one in _delegations(function.node)
+    )
+
+
+def _delegations(node: ast.AST) -> Iterator[ast.YieldFrom]:
+    """Yield each ``yield from`` of a function, but for those of functions inside it."""
+    for child in children(node):
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            continue
+        if isinstance(child, ast.YieldFrom):
+            yield child
+        yield from _delegations(child)
+
+
+# Expressions that are no trap.
+VALUES = (
+    *(ast.Constant, ast.JoinedStr, ast.Tuple, ast.List, ast.Dict, ast.Set),
+    *(ast.ListComp, ast.DictComp, ast.SetComp, ast.Compare, ast.BinOp),
+)
+
+
+def _is_no_trap(place: Place, value: ast.expr) -> bool:
+    if isinstance(value, VALUES):
+        return True
+    shape = place.shape(value)
+    return refuses(shape) and not (
+        isinstance(shape, Instance)
+        and any(cls.node.name == "Trap" for cls, _ in lineage(shape.cls))
+    )
 
 
 def tested(place: Place, node: Union[ast.If, ast.While, ast.Assert, ast.IfExp]) -> None:

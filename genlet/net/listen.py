@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any, List, Optional, Tuple, Union
 
 from .._counts import check_port
+from .._plain import NextInLoop
 from ..abc import Green, green
 from ..end import END, End
 from ..errors import ClosedResource
@@ -41,7 +42,7 @@ PORT_TRIES = 10
 FIRST_FD = 3  # SD_LISTEN_FDS_START
 
 
-class Listener:
+class Listener(NextInLoop):
     """A listening socket.
 
     Args:

@@ -19,6 +19,7 @@ import warnings
 from typing import IO, TYPE_CHECKING, Any, Callable, List, Optional, Protocol, Union, cast
 
 from .._counts import check_count, check_size
+from .._plain import NextInLoop
 from ..abc import Green, green
 from ..end import END, End
 from ..errors import BusyResource, ClosedResource, IncompleteReadError, LimitOverrunError
@@ -62,7 +63,7 @@ class Transport(Protocol):
     def close(self) -> None: ...
 
 
-class Stream:
+class Stream(NextInLoop):
     r"""A connection that carries bytes both ways.
 
     ::
@@ -546,7 +547,7 @@ class Stream:
         return f"<Stream {self.socket!r}>"
 
 
-class Lines:
+class Lines(NextInLoop):
     """The lines of a stream."""
 
     __slots__ = ("_limit", "_stream")

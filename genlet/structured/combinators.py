@@ -21,6 +21,7 @@ from typing import (
 
 from .._compat import is_fresh
 from .._counts import check_count
+from .._plain import NextInLoop
 from ..abc import Green, Op, green
 from ..end import END, End
 from ..kernel import AnyGreenThread, Greenlet, GreenThread, Wait, Waiters, checkpoint
@@ -214,7 +215,7 @@ def _free(_child: AnyGreenThread, freed: Waiters[None]) -> None:
     freed.wake(None)
 
 
-class Completions(Generic[T]):
+class Completions(NextInLoop, Generic[T]):
     """A source of greenthreads in the order in which they end, made by `as_completed`."""
 
     def __init__(self, tasks: Iterable[GreenThread[T]]) -> None:

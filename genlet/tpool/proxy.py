@@ -20,6 +20,7 @@ from typing import (
     cast,
 )
 
+from .._plain import NextInLoop
 from ..abc import Green, Op, green
 from ..end import END, End
 from .threads import SHARED, Job
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
         def __getitem__(self, key: Any, /) -> T_co: ...
 
 
-class Proxy(Generic[T_co]):
+class Proxy(NextInLoop, Generic[T_co]):
     """An object whose methods are called on threads.
 
     ::

@@ -21,6 +21,6 @@
 # Both report to `finds`.  Nothing of it is loaded in a run that is not watched.
 
 from .finds import Find, ForgottenYield, listeners
-from .forgotten import Watch
+from .forgotten import Watch, watch_process
 
-__all__ = ["Find", "ForgottenYield", "Watch", "listeners"]
+__all__ = ["Find", "ForgottenYield", "Watch", "listeners", "watch_process"]

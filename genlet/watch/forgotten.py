@@ -1,7 +1,7 @@
 """The import hook: reports a dropped green call on its line, as soon as that line runs."""
 
 # A watched module is compiled from a changed syntax tree, in which an expression whose value is
-# dropped, tested, iterated over, driven or bound is the argument of a probe.  The code is never
+# dropped, tested, iterated over, driven, bound, compared, formatted or passed is the argument of a probe.  The code is never
 # cached: a changed .pyc would outlive the debug run.
 #
 # The probes are stored in builtins, under names that no program can spell, so the namespaces of
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["Loader", "Prelude", "Watch", "is_installed", "to_code"]
+__all__ = ["Loader", "Prelude", "Watch", "is_installed", "to_code", "watch_process"]
 
 Prelude = Callable[[ast.Module, bytes, str], object]
 """Changes the tree of a module before the probes are put in: (tree, source, path)."""
@@ -67,6 +67,25 @@ def is_installed(path: str) -> bool:
     return path.startswith((STDLIB, GENLET)) or any(
         f"{os.sep}{folder}{os.sep}" in path for folder in INSTALLED
     )
+
+
+def watch_process() -> None:
+    """Watch for the life of the process, and say on stderr if the script itself cannot be watched.
+
+    Python has compiled the file of a script before that imports genlet, so only the monitor sees it.
+    """
+    Watch()
+    main = sys.modules.get("__main__")
+    path: Optional[str] = getattr(main, "__file__", None)
+    is_script = (
+        path is not None and path.endswith(".py") and getattr(main, "__spec__", None) is None
+    )
+    if sys.version_info < (3, 12) and path is not None and is_script:
+        print(
+            f"genlet: GENLET_DEBUG cannot check {os.path.basename(path)} itself on this Python, only the"
+            f" modules that it imports: run it with 'python3 -m genlet run {os.path.basename(path)}'",
+            file=sys.stderr,
+        )
 
 
 class Loader(SourceFileLoader):

@@ -25,6 +25,7 @@ from typing import (
     Type,
     cast,
 )
+from weakref import ref
 
 from .._compat import IS_PYPY, is_fresh
 from ..abc import CO_ITERABLE_COROUTINE, Trap
@@ -202,6 +203,117 @@ def _delegates(frame: FrameType) -> bool:
     return opname[code[at]] in ("SEND", "YIELD_FROM")
 
 
+# ---- values that are formatted, compared, passed ----------------------------------------------------
+
+
+def formatted(value: Any) -> Any:
+    """Check a value of an f-string and return it."""
+    if type(value) is GENERATOR and _is_lost(_count(value), value):
+        _report_at(
+            sys._getframe(1),
+            f"{value.__qualname__}() is formatted here and nothing of it runs: the text is that of its"
+            " generator; is a 'yield from' missing?",
+        )
+    return value
+
+
+def compared(value: Any) -> Any:
+    """Check an operand of a comparison, a call or ``x := call``, and return it."""
+    if (
+        type(value) is GENERATOR
+        and value.gi_code.co_flags & CO_ITERABLE_COROUTINE
+        and cast(object, value.gi_frame) is not None
+        and is_fresh(value)
+    ):
+        _report_at(
+            sys._getframe(1),
+            f"{value.__qualname__}() is compared here, and not its result: is a 'yield from' missing?",
+        )
+    return value
+
+
+class Holder(List["AnyGenerator"]):
+    """The green calls among the arguments of a call that is being made."""
+
+    __slots__ = ("__weakref__",)
+
+
+# By the id of the frame that makes the calls, the innermost last.  A holder lives on the stack of that
+# frame: if the call raises, it goes with what it holds.
+_holders: Dict[int, List[ref[Holder]]] = {}
+_frames: int = 64  # when there are more, those without a living holder are removed
+
+
+def holding() -> Holder:
+    """Begin to collect the green calls among the arguments of a call."""
+    global _frames
+    if len(_holders) >= _frames:
+        for key in [key for key, held in _holders.items() if all(one() is None for one in held)]:
+            del _holders[key]
+        _frames = max(64, 2 * len(_holders))
+    holder = Holder()
+    _holders.setdefault(id(sys._getframe(1)), []).append(ref(holder))
+    return holder
+
+
+def passed(value: Any) -> Any:
+    """Hold an argument that is a green call which has not begun; return it."""
+    if (
+        type(value) is GENERATOR
+        and value.gi_code.co_flags & CO_ITERABLE_COROUTINE
+        and cast(object, value.gi_frame) is not None
+        and is_fresh(value)
+    ):
+        for one in reversed(_holders.get(id(sys._getframe(1)), [])):
+            holder = one()
+            if holder is not None:
+                holder.append(value)
+                break
+    return value
+
+
+def called(holder: Holder, result: Any) -> Any:
+    """Check what became of the arguments in *holder*; return what the call has given.
+
+    An argument that nothing refers to after the call, and that has not begun, can never run.
+    """
+    frame = sys._getframe(1)
+    held = _holders.get(id(frame), [])
+    while held and held.pop()() is not holder:
+        pass  # of calls inside this one that have raised
+    if not held:
+        _holders.pop(id(frame), None)
+    while holder:
+        value = holder.pop()
+        if (
+            _count(value) <= _ALONE_IN_LIST
+            and cast(object, value.gi_frame) is not None
+            and is_fresh(value)
+            and (not IS_PYPY or _holds_nothing(result, value, frame))
+        ):
+            _report_at(
+                frame,
+                f"{value.__qualname__}() is an argument here and nothing of it runs: the call has not"
+                " kept its generator; is a 'yield from' missing?",
+            )
+    return result
+
+
+def _holds_nothing(result: object, value: object, frame: FrameType) -> bool:
+    """Whether neither *result* nor a variable refers to *value*; on PyPy referrers do not tell."""
+    return isinstance(result, (type(None), str, bytes, int, float)) and not _in_a_variable(
+        value, frame
+    )
+
+
+def _references_to_popped(entries: List[Any]) -> int:
+    value = entries.pop()
+    return _count(value)
+
+
+_ALONE_IN_LIST: int = _references_to_popped([_sample()])
+
+
 # ---- traps in variables --------------------------------------------------------------------------
 
 
@@ -278,11 +390,16 @@ def _unyielded(kind: Type[Trap]) -> str:
 
 
 # By the names that `rewriter` calls them by, which no program can spell.
-PROBES: Dict[str, Callable[[Any], Any]] = {
+PROBES: Dict[str, Callable[..., Any]] = {
     "@genlet_drop": drop,
     "@genlet_truth": truth,
     "@genlet_truth_in_assert": truth_in_assert,
     "@genlet_iterate": iterate,
     "@genlet_drive": drive,
     "@genlet_made": made,
+    "@genlet_formatted": formatted,
+    "@genlet_compared": compared,
+    "@genlet_holding": holding,
+    "@genlet_passed": passed,
+    "@genlet_called": called,
 }

@@ -20,7 +20,8 @@ GIVING = (ast.Call, ast.Await, ast.YieldFrom)
 
 
 class Rewriter(ast.NodeTransformer):
-    """Puts probes around the expressions that a module drops, tests, iterates over, drives or binds.
+    """Puts probes around the expressions that a module drops, tests, iterates over, drives, binds,
+    compares, formats or passes.
 
     Annotations stay as they are: they may be kept as text.
     """
@@ -77,6 +78,33 @@ class Rewriter(ast.NodeTransformer):
         node.value = _wrap("@genlet_drive", node.value)
         return node
 
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.FormattedValue:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Call):
+            node.value = _wrap("@genlet_formatted", node.value)
+        return node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.Compare:
+        self.generic_visit(node)
+        node.left = _compared(node.left)
+        node.comparators = [_compared(one) for one in node.comparators]
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        self.generic_visit(node)
+        calls = sum(isinstance(one, ast.Call) for one in node.args) + sum(
+            isinstance(one.value, ast.Call) for one in node.keywords
+        )
+        if not calls:
+            return node
+        node.args = [_passed(one) for one in node.args]
+        for one in node.keywords:
+            one.value = _passed(one.value)
+        at = ast.copy_location
+        holding = at(ast.Call(at(ast.Name("@genlet_holding", ast.Load()), node), [], []), node)
+        called = at(ast.Name("@genlet_called", ast.Load()), node)
+        return at(ast.Call(called, [holding, node], []), node)
+
     def visit_binding(self, node: N) -> N:
         self.generic_visit(node)
         binding: Any = node
@@ -117,7 +145,18 @@ def _is_wrapped(value: ast.expr) -> bool:
         isinstance(value, ast.Call)
         and isinstance(value.func, ast.Name)
         and value.func.id in PROBES
+        and value.func.id
+        != "@genlet_called"  # around a call of the program, whose value it returns
     )
+
+
+def _compared(value: ast.expr) -> ast.expr:
+    call = value.value if isinstance(value, ast.NamedExpr) else value
+    return _wrap("@genlet_compared", value) if isinstance(call, ast.Call) else value
+
+
+def _passed(value: ast.expr) -> ast.expr:
+    return _wrap("@genlet_passed", value) if isinstance(value, ast.Call) else value
 
 
 def _dropped(value: ast.expr) -> ast.expr:

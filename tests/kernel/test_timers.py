@@ -76,6 +76,7 @@ def test_an_item_that_is_added_again_fires_at_its_last_deadline_only() -> None:
     assert item.timer == 0
 
 
+@pytest.mark.slow
 def test_cancelled_timers_do_not_pile_up() -> None:
     """The heap holds at most twice what is live, and a few; what is left fires in order."""
     log: List[int] = []

@@ -241,6 +241,9 @@ WRONG: List[Wrong] = [
     Wrong("GL105", "x = [n for n in pair()]"),
     Wrong("GL105", "x = sum(pair())"),
     Wrong("GL105", "print(*pair())"),
+    Wrong("GL105", "for item in queue:\n    pass"),
+    Wrong("GL105", "x = [item for item in pool.imap(number, [1])]"),
+    Wrong("GL105", "x = list(queue)"),
     # Returned.
     Wrong("GL106", "return number(1)"),
     Wrong("GL106", "x = number(1)\nreturn x"),
@@ -298,6 +301,9 @@ WRONG: List[Wrong] = [
     Wrong("GL206", "gt.link(lambda one: one.wait())"),
     Wrong("GL206", "def on_end(one):\n    value = one.wait()\n    return value\ngt.link(on_end)"),
     Wrong("GL206", "with portal() as door:\n    door.call_soon(number)"),
+    Wrong("GL207", "yield 5"),
+    Wrong("GL207", "yield plain(1)"),
+    Wrong("GL207", "yield f'{plain(1)}'"),
     # Declared.
     Wrong("GL203", "def f() -> Green[int]:\n    return 1", alone=True),
     Wrong("GL203", "@green\ndef f() -> Green:\n    print(1)", alone=True),

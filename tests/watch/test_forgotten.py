@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import inspect
 import os
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import textwrap
 import traceback
 import warnings
+import weakref
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -626,3 +628,151 @@ def test_each_yield_from_of_genlet_is_missed_when_its_line_runs(name: str) -> No
             ran += 1
             assert line in [find.line for find in found], f"{name}.py:{line} was not reported"
     assert ran >= RUNS[name], f"of {name}, only {ran} statements were run"
+
+
+VALUES = """
+from __future__ import annotations
+from typing import Any, List, Union
+from genlet import END, End, Green, gather, green, sleep, spawn
+
+@green
+def number(*_args: object, **_named: object) -> Green[int]:
+    yield from sleep(0)
+    return 7
+
+kept: List[object] = []
+
+def keep(*given: object) -> None:
+    kept.extend(given)
+
+def refuse(*given: object) -> None:
+    raise KeyError
+
+def drive_it(call: Any) -> object:
+    try:
+        while True:
+            next(call)
+    except StopIteration as exc:
+        return exc.value
+    except RuntimeError:
+        return None
+
+def numbers():
+    yield 1
+
+def through(value: object) -> object:
+    return value
+
+def program() -> Green[None]:
+"""
+
+LOST: Dict[str, str] = {
+    "print(number())": "an argument",
+    "print('is', number(), sep=' ')": "an argument",
+    "isinstance(number(), int)": "an argument",
+    "print(end=str(number()))": "an argument",
+    "print(f'{number()}')": "formatted",
+    "print(f'{number()!r:>80}')": "formatted",
+    "while (x := number()) is not END:\n        break": "compared",
+    "x = number() == 7": "compared",
+    "x = 7 in [1] or number() != 7": "compared",
+    "x = [print(number()) for _ in [1]]": "an argument",
+    "x = (lambda: str(number()))()": "an argument",
+    "print(through(number()))": "an argument",
+    "try:\n        refuse(number())\n    except KeyError:\n        print(number())": "an argument",
+}
+
+KEPT: List[str] = [
+    "keep(number())",
+    "keep([number()])",
+    "x = through(number())",
+    "x = {'a': number()}",
+    "yield from gather(number(), number())",
+    "yield from number(number())",
+    "x = print((yield from number()))",
+    "try:\n        refuse(number())\n    except KeyError:\n        pass",
+    "drive_it(number())",
+    "x = dict(zip([], numbers()))",
+    "x = list(numbers())",
+    "x = gather(number(), number()) is None if False else None",
+    "gt = spawn(number, print('one'))\n    yield from gt.wait()",
+]
+
+
+@pytest.mark.parametrize("line", LOST)
+@pytest.mark.usefixtures("capsys")
+def test_value_that_is_used_instead_of_its_result_is_found(tmp_path: Path, line: str) -> None:
+    """Printed, formatted or compared, a green call does nothing, and the line says so."""
+    with Watch("watched_values"):
+        module = load(tmp_path, f"{VALUES}    {line}\n    yield from sleep(0)\n", "watched_values")
+    found = finds_of(lambda: genlet.run(module.program))
+    assert [what for what in found if LOST[line] in what.message] != []
+    assert {"number()" in what.message for what in found} == {True}
+    first = len(VALUES.splitlines()) + 1
+    last = first + line.count("\n")
+    assert {first <= what.line <= last for what in found} == {True}
+
+
+@pytest.mark.parametrize("line", KEPT)
+@pytest.mark.usefixtures("capsys")
+def test_argument_that_somebody_keeps_or_drives_is_not_reported(tmp_path: Path, line: str) -> None:
+    """It may still be driven, or was; and what a call that raised was given is no find."""
+    with Watch("watched_values"):
+        module = load(tmp_path, f"{VALUES}    {line}\n    yield from sleep(0)\n", "watched_values")
+    assert finds_of(lambda: genlet.run(module.program)) == []
+
+
+def test_arguments_of_calls_that_raise_are_let_go(tmp_path: Path) -> None:
+    """Watching keeps nothing alive: what the call was given goes with its frame."""
+    text = f"{VALUES}    try:\n        refuse(number(given))\n    except KeyError:\n        pass\n"
+    with Watch("watched_values"):
+        module: Any = load(tmp_path, f"{text}    yield from sleep(0)\n", "watched_values")
+
+    class Given:
+        pass
+
+    def main() -> Green[None]:
+        module.given = Given()
+        alive = weakref.ref(module.given)
+        yield from module.program()
+        del module.given
+        gc.collect()
+        assert alive() is None
+
+    genlet.run(main)
+
+
+SCRIPT = """
+from genlet import Green, run, sleep, spawn
+
+def number() -> Green[int]:
+    yield from sleep(0)
+    return 7
+
+def main() -> Green[None]:
+    gt = spawn(number)
+    print(gt.wait())
+    yield from gt.wait()
+
+if __name__ == "__main__":
+    run(main)
+"""
+
+
+@pytest.mark.parametrize("way", [[], ["-m", "genlet", "run"]])
+def test_script_in_debug_mode_is_checked_or_told_why_not(tmp_path: Path, way: List[str]) -> None:
+    """Python's own way to start it hides its file from the hook; genlet's does not."""
+    (tmp_path / "app.py").write_text(SCRIPT, "utf-8")
+    shown = subprocess.run(
+        [sys.executable, *way, "app.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "GENLET_DEBUG": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert shown.returncode == 0
+    told = "GENLET_DEBUG cannot check app.py itself on this Python" in shown.stderr
+    assert told == (not way and (IS_PYPY or sys.version_info < (3, 12)))
+    if way:
+        assert "app.py:10: ForgottenYield: " in shown.stderr
