@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional
 
 from . import report
 from .delivery import abort, release
@@ -62,7 +62,7 @@ class Group(Base):
         caught = self.scope.__exit__(None if exc is None else type(exc), exc, None)
         owner = self.owner
         if owner is not None and owner.groups is not None:
-            unstarted = [gt for gt in self.members if gt.trap is NEVER]
+            unstarted: List[Greenlet] = [gt for gt in self.members if gt.trap is NEVER]
             if unstarted:
                 abort(self.scheduler, unstarted)  # nothing of them has run, or will: no barrier
             if self.members:

@@ -964,7 +964,12 @@ def cancel_of_the_last_that_holds_an_end(
     late = children[0].group
     child = get_scheduler().spawn(waits, (), {}, group=late)
     child.link(link)
-    return lambda: [children[0].kill_soon(), child.kill_soon()]
+
+    def kill() -> None:
+        children[0].kill_soon()
+        child.kill_soon()
+
+    return kill
 
 
 Ways = Callable[[Callable[[AnyGreenThread], None]], Green[Callable[[], object]]]
