@@ -95,7 +95,7 @@ class BufferedReader(Buffered, LineFile[bytes]):
             ``io.BufferedReader.read``.  ``asyncio.StreamReader.read`` is `read1` here: it returns
             what has arrived.
         """
-        if size.__class__ is not int or not -MOST <= size <= MOST:
+        if size is None or size.__class__ is not int or not -MOST <= size <= MOST:
             size = size_given(size)
         if size > 0:
             end = self._pos + size
@@ -238,7 +238,7 @@ class BufferedReader(Buffered, LineFile[bytes]):
         Source:
             ``io.BufferedReader.readline``.
         """
-        if size.__class__ is not int or not -MOST <= size <= MOST:
+        if size is None or size.__class__ is not int or not -MOST <= size <= MOST:
             size = size_given(size)
         start = self._pos
         buffer = self._buffer

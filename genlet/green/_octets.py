@@ -33,7 +33,7 @@ def size_given(size: Optional[int]) -> int:
 
     A caller asks for itself whether the size is the usual one:
 
-        if size.__class__ is not int or not -MOST <= size <= MOST:
+        if size is None or size.__class__ is not int or not -MOST <= size <= MOST:
             size = size_given(size)
 
     Raises:

@@ -99,7 +99,7 @@ class TextIOWrapper(LineFile[str]):
         Source:
             ``io.TextIOWrapper.read``.
         """
-        if size.__class__ is not int or not -MOST <= size <= MOST:
+        if size is None or size.__class__ is not int or not -MOST <= size <= MOST:
             size = size_given(size)
         start = self._at
         if 0 < size <= len(self._text) - start:
@@ -139,7 +139,7 @@ class TextIOWrapper(LineFile[str]):
         Source:
             ``io.TextIOWrapper.readline``.
         """
-        if size.__class__ is not int or not -MOST <= size <= MOST:
+        if size is None or size.__class__ is not int or not -MOST <= size <= MOST:
             size = size_given(size)
         start = self._at
         end = self._line_end(self._text, start)

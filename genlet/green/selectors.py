@@ -237,7 +237,8 @@ elif sys.platform != "win32" and hasattr(real, "KqueueSelector"):
     DefaultSelector = KqueueSelector
 
 elif sys.platform != "win32":
-    DefaultSelector = PollSelector
+    # It is made above, on every system but Windows.
+    DefaultSelector = PollSelector  # pyright: ignore[reportPossiblyUnboundVariable]
 else:
     DefaultSelector = SelectSelector
 
