@@ -160,7 +160,8 @@ class Semaphore(HeldByHold):
         Raises:
             WrongThread: A waiting greenthread belongs to another thread's kernel.
         """
-        if not self._line.wake(True):
+        # Without a line this makes no call, as `hold` makes one: a block is left where the stack ends.
+        if not self._line.line or not self._line.wake(True):
             self._back.append(None)
 
     def locked(self) -> bool:
@@ -224,9 +225,10 @@ class BoundedSemaphore(Semaphore):
         Raises:
             ValueError: All permits are back already.
         """
-        if self.counter >= self.original_counter:
+        if self._permits + len(self._back) >= self.original_counter:
             raise ValueError("Semaphore released too many times")
-        super().release()
+        if not self._line.line or not self._line.wake(True):
+            self._back.append(None)
 
 
 class CappedSemaphore:

@@ -107,9 +107,8 @@ class CancelScope(Scope):
         exc: Optional[BaseException],
         traceback: Optional[TracebackType],
     ) -> bool:
-        return self._leave(exc)
-
-    def _leave(self, exc: Optional[BaseException]) -> bool:
+        # Where the stack ends there is room for as many calls as entering has made: none in order to
+        # leave the chain, and one for the timer.
         gt = self.gt
         if gt is None or gt.scope is not self:
             raise RuntimeError(
@@ -126,8 +125,12 @@ class CancelScope(Scope):
                 gt.told.remove(self)
         if exc is not None and is_a(exc, Cancelled) and exc.scope is self:
             self.cancelled_caught = True
-            return True
+            return self._caught()
         return False
+
+    def _caught(self) -> bool:
+        """Whether the block ends quietly that the scope's own `Cancelled` has left."""
+        return True
 
     # ---- cancelling ----
 
@@ -287,21 +290,23 @@ class FailScope(CancelScope):
 
     __slots__ = ()
 
-    def __exit__(
-        self,
-        exc_type: Optional[Type[BaseException]],
-        exc: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> Literal[False]:
-        if self._leave(exc):
-            raise TimeoutError(
-                f"timed out after {self._seconds:g} seconds"
-                if self._seconds is not None
-                else "timed out: the deadline has passed"
-                if self.reason is None
-                else f"cancelled: {self.reason}"
-            )
-        return False
+    if TYPE_CHECKING:
+
+        def __exit__(
+            self,
+            exc_type: Optional[Type[BaseException]],
+            exc: Optional[BaseException],
+            traceback: Optional[TracebackType],
+        ) -> Literal[False]: ...
+
+    def _caught(self) -> bool:
+        raise TimeoutError(
+            f"timed out after {self._seconds:g} seconds"
+            if self._seconds is not None
+            else "timed out: the deadline has passed"
+            if self.reason is None
+            else f"cancelled: {self.reason}"
+        )
 
 
 def move_on_after(seconds: float, *, grace: float = 0, reason: object = None) -> CancelScope:

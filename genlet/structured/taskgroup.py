@@ -130,18 +130,18 @@ class TaskGroup(Group):
         traceback: Optional[TracebackType],
     ) -> Optional[bool]:
         owner = self.owner
-        if exc is not None and is_a(exc, Cancelled) and owner is not None:
-            own = not interrupted_by(owner, exc)  # from wait() on another greenthread
-        else:
-            own = exc is not None
-        # The block's error came first also if the group was cancelled for that error.
-        first = own and (not self._errors or self.scope.reason is exc)
-        cancelled = self.scope.cancel_called
         try:
+            if exc is not None and is_a(exc, Cancelled) and owner is not None:
+                own = not interrupted_by(owner, exc)  # from wait() on another greenthread
+            else:
+                own = exc is not None
+            # The block's error came first also if the group was cancelled for that error.
+            first = own and (not self._errors or self.scope.reason is exc)
+            cancelled = self.scope.cancel_called
             if self.members:
                 self.scope.reason = exc if exc is not None else "the block has ended"
                 self.scope.interrupt_all(self.scope.grace, then=self.scheduler.abort)
-        finally:
+        finally:  # also where there is no stack left for the calls above
             swallowed = self.leave(exc)
         errors = list(self._errors.values())
         self._errors.clear()
