@@ -246,3 +246,18 @@ def is_still(fd: int) -> bool:
     """Whether no poller can wait for *fd*, so that it counts as always ready."""
     mode = os.fstat(fd).st_mode
     return stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISBLK(mode)
+
+
+def check_mode(mode: str) -> bool:
+    """Check *mode*, and return whether it is a binary one."""
+    if not isinstance(cast(object, mode), str):
+        raise TypeError(f"the mode of a file is a str; got {mode!r}")
+    mode.encode()  # which refuses surrogates
+    letters = set(mode)
+    if letters - set("axrwb+t") or len(mode) > len(letters):
+        raise ValueError(f"invalid mode: {mode!r}")
+    if letters >= {"b", "t"}:
+        raise ValueError("can't have text and binary mode at once")
+    if letters & set("axrw") not in ({"a"}, {"x"}, {"r"}, {"w"}, {"r", "w"}):
+        raise ValueError("must have exactly one of create/read/write/append mode")
+    return "b" in letters

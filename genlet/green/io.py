@@ -22,7 +22,7 @@ from io import BytesIO as BytesIO
 from io import IncrementalNewlineDecoder as IncrementalNewlineDecoder
 from io import StringIO as StringIO
 from io import UnsupportedOperation as UnsupportedOperation
-from typing import TYPE_CHECKING, Dict, Optional, Tuple, TypeVar, Union, cast, overload
+from typing import TYPE_CHECKING, Dict, Optional, Tuple, TypeVar, Union, overload
 
 from ..errors import IncompleteReadError as IncompleteReadError
 from ..errors import LimitOverrunError as LimitOverrunError
@@ -31,6 +31,7 @@ from ._buffered_pair import BufferedRWPair as BufferedRWPair
 from ._buffered_reader import BufferedReader as BufferedReader
 from ._buffered_writer import BufferedWriter as BufferedWriter
 from ._fileio import FileIO as FileIO
+from ._fileio import check_mode
 from ._mirror import mirror
 from ._raw import IOBase as IOBase
 from ._raw import Raw as Raw
@@ -147,21 +148,6 @@ def open_raw(
     text = TextIOWrapper(buffer, encoding, errors, newline, by_line)
     text.mode = mode
     return text
-
-
-def check_mode(mode: str) -> bool:
-    """Check *mode*, and return whether it is a binary one."""
-    if not isinstance(cast(object, mode), str):
-        raise TypeError(f"the mode of a file is a str; got {mode!r}")
-    mode.encode()  # which refuses surrogates
-    letters = set(mode)
-    if letters - set("axrwb+t") or len(mode) > len(letters):
-        raise ValueError(f"invalid mode: {mode!r}")
-    if letters >= {"b", "t"}:
-        raise ValueError("can't have text and binary mode at once")
-    if letters & set("axrw") not in ({"a"}, {"x"}, {"r"}, {"w"}, {"r", "w"}):
-        raise ValueError("must have exactly one of create/read/write/append mode")
-    return "b" in letters
 
 
 # Tracebacks and pickles name the classes by the module that users import.

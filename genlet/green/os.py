@@ -36,10 +36,10 @@ from ..hubs import notify_close
 from ..kernel import check_open, checkpoint, closings_of, trampoline
 from . import _children
 from ._claims import running
-from ._fileio import PIPE_BUF, FileIO, is_still
+from ._fileio import PIPE_BUF, FileIO, check_mode, is_still
 from ._mirror import mirror
 from ._octets import octets
-from .io import BufferedReader, BufferedRWPair, BufferedWriter, TextIOWrapper, check_mode, open_raw
+from .io import BufferedReader, BufferedRWPair, BufferedWriter, TextIOWrapper, open_raw
 
 # At run time `mirror` passes through what the platform has of these.
 if TYPE_CHECKING:

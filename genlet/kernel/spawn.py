@@ -214,7 +214,7 @@ class DelayedStart(Unstarted):
                     cast("AnyGreenThread", self.creator).unlink(drop, self.gt)
                 self.gt.scheduler.append(self.gt)
             except BaseException:
-                self.open = True  # no stack, no memory: it can be tried again
+                self.open: bool = True  # no stack, no memory: it can be tried again
                 raise
         return False
 
