@@ -157,10 +157,13 @@ class Job(Wait[None], Generic[T]):
     # ---- the worker's side ----
 
     def run(self) -> None:
-        """Make the call, and tell the kernel that asked."""
+        """Make the call, whose function may use `from_thread`."""
         from_thread._job = self
         self.call()
         from_thread._job = None
+
+    def tell(self) -> None:
+        """Have the kernel that asked wake the greenthread."""
         door = self.door
         if door is not None:
             try:
@@ -273,11 +276,17 @@ class Worker:
         self.thread: threading.Thread = threading.Thread(target=self._main, name=name, daemon=True)
 
     def _main(self) -> None:
-        while self.job is not None:
-            self.job.run()
-            self.job = None  # before it waits: what the job holds is not this thread's to keep
-            if self.pool._idles(self):
+        job = self.job
+        while job is not None:
+            job.run()
+            self.job = None
+            # Before the kernel is told: what it asks for next finds this thread free.
+            waits = self.pool._idles(self)
+            job.tell()
+            del job  # what it holds is not this thread's to keep while it waits
+            if waits:
                 self.bell.acquire()
+            job = self.job
 
 
 class Statistics(NamedTuple):

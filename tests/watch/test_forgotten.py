@@ -429,7 +429,10 @@ def test_the_environment_turns_it_on(tmp_path: Path) -> None:
         timeout=60,
         check=True,
     )
-    assert done.stderr.splitlines() == [
+    told = done.stderr.splitlines()
+    if "cannot check start.py itself" in told[0]:
+        del told[0]  # a Python without monitoring says so
+    assert told == [
         f"{tmp_path / 'app.py'}:3: ForgottenYield: sleep() is called here and nothing of it runs:"
         " its generator is dropped; is a 'yield from' missing?",
         "  genlet.sleep(1)",
