@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import argparse
-import tracemalloc
 from random import Random
 from typing import List
 
@@ -84,6 +83,8 @@ def main() -> None:
     arguments.add_argument("--seed", type=int, default=0)
     options = arguments.parse_args()
     run(1000, options.seed)
+    import tracemalloc  # which PyPy lacks
+
     tracemalloc.start()
     good = run(options.count, options.seed)
     held = tracemalloc.get_traced_memory()[0]
