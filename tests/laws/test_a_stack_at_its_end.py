@@ -16,8 +16,12 @@ from genlet import Green
 from genlet._compat import IS_PYPY
 from genlet.kernel import get_scheduler
 
-STACK = 150  # frames that are left; on PyPy it is no more than a hint
-MANY = 20_000 if IS_PYPY else 300  # blocks: more than the stack has room for
+pytestmark = pytest.mark.skipif(
+    IS_PYPY, reason="PyPy's stack ends after so many bytes, at any call whatever"
+)
+
+STACK = 150  # frames that are left
+MANY = 300  # blocks: more than the stack has room for
 
 
 def in_a_small_stack(main: Callable[[], Green[str]]) -> str:
@@ -110,7 +114,6 @@ HELD: Dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.skipif(IS_PYPY, reason="PyPy's stack ends after so many bytes, at any call whatever")
 @pytest.mark.parametrize("frames", range(6))
 @pytest.mark.parametrize("kind", HELD)
 def test_endless_recursion_through_held_permits_gives_them_all_back(

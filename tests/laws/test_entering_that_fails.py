@@ -556,7 +556,9 @@ class Picky:
             pass
 
     def wait(self, timeout: Optional[float]) -> List[Tuple[int, int]]:
-        if timeout is not None and not self.edge:
+        if self.edge:
+            timeout = -1 if timeout is None else timeout  # PyPy's epoll takes no None
+        elif timeout is not None:
             timeout *= 1000
         found: List[Tuple[int, int]] = self._poll.poll(timeout)
         return found
