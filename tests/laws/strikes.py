@@ -12,10 +12,11 @@ import importlib
 import pkgutil
 import select
 import sys
+from functools import cache
 from socket import socket as Socket  # noqa: N812  the method has its name
 from socket import socketpair as pair
 from types import CodeType, FrameType, FunctionType
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Tuple
 
 import genlet
 from genlet.kernel import POLLIN, POLLOUT, Runner
@@ -157,7 +158,8 @@ class Strike:
         self._tool = tool
 
     def _at_an_instruction(self, code: CodeType, offset: int) -> None:
-        self._count(code, offset, None)
+        if offset not in idle_places(code):
+            self._count(code, offset, None)
 
     # ---- by either ----
 
@@ -180,6 +182,17 @@ class Strike:
                 self.where += f" at {offset}"
             self._rest()
             self._act()
+
+
+NOT_TAKEN = dis.opmap.get("NOT_TAKEN")
+
+
+@cache
+def idle_places(code: CodeType) -> FrozenSet[int]:
+    """Return where *code* does nothing: instructions for tools, which no handler of a try covers."""
+    if NOT_TAKEN is None:
+        return frozenset()
+    return frozenset(one.offset for one in dis.get_instructions(code) if one.opcode == NOT_TAKEN)
 
 
 def everywhere(play: Callable[[Strike], None], make: Callable[[int], Strike]) -> int:
