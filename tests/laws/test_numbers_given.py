@@ -21,6 +21,7 @@ import pytest
 
 import genlet
 from genlet import Green, tpool
+from genlet._compat import IS_PYPY
 from genlet.green import queue, select, selectors, signal, socket, subprocess, threading, time
 from genlet.kernel import POLLIN, AnyGreenThread, Wait, Waiters, get_scheduler, wait_fd
 from genlet.net import Stream, listen, serve
@@ -460,7 +461,8 @@ def test_what_the_standard_library_refuses_is_refused_with_the_same_error(
     """Also when something is ready: there the number is looked at before anything else."""
     theirs, ours = MIRRORED[place]
     number, error = NO_SECONDS[value]
-    if (place, value) != ("Queue.get", "NaN"):  # not looked at there, if there is an item
+    # Queue.get does not look at it if there is an item; PyPy has other errors for NaN.
+    if value != "NaN" or not (place == "Queue.get" or IS_PYPY):
         with pytest.raises((TypeError, ValueError, OverflowError)) as caught:
             theirs(number)
         error = caught.type

@@ -310,7 +310,8 @@ def of_a_key(exc: BaseException) -> Green[object]:
     try:
         return (yield from pool.get("key"))
     except PropagateError as error:
-        raise error.exc from None
+        kept = error.exc
+    raise kept  # outside of the block: PyPy would set its context, which may run its code
 
 
 def killed_with(exc: BaseException) -> Green[object]:
