@@ -569,18 +569,14 @@ def test_wait_while_it_waits_lets_others_run() -> None:
     """A greenthread goes on counting while another waits for a process."""
 
     def main() -> Green[None]:
-        ticks = 0
-
-        def tick() -> Green[None]:
-            nonlocal ticks
-            while True:
-                ticks += 1
+        with Popen(["cat"], stdin=PIPE) as process:
+            waiting = genlet.spawn(process.wait)
+            for _ in range(10):
                 yield from genlet.sleep(0.001)
-
-        gt = genlet.spawn(tick)
-        yield from green.run(["sleep", "0.1"])
-        assert ticks > 10
-        yield from gt.kill()
+            assert not waiting.dead
+            assert process.stdin is not None
+            process.stdin.close()
+            assert (yield from waiting.wait()) == 0
 
     run(main)
 
