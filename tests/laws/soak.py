@@ -264,11 +264,21 @@ class Soak:
 def no_descriptors() -> Iterator[None]:
     """Let nobody open a descriptor."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    # poll(2) takes no more descriptors than may be open: the limit stands above those that are.
+    highest = max(map(int, os.listdir("/dev/fd")))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
+    taken: List[int] = []
     try:
+        try:
+            while True:
+                taken.append(os.dup(0))
+        except OSError:
+            pass  # none is left
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for fd in taken:
+            os.close(fd)
 
 
 def soak(seed: int, go_on: Callable[[Report], bool]) -> Report:
