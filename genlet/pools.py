@@ -62,8 +62,8 @@ class Pool(Generic[T]):
         TypeError: *min_size* items are wanted of a green `create`, which a constructor cannot call.
 
     Source:
-        eventlet ``pools.Pool``, which makes *min_size* items whatever *max_size* is.  Differs: `resize` wakes those who wait if there is more room now,
-        and so does a `create` that fails.
+        eventlet ``pools.Pool``, which makes *min_size* items whatever *max_size* is.  Differs: `resize`
+        wakes the waiting greenthreads if there is more room now, and so does a `create` that fails.
     """
 
     @overload

@@ -160,7 +160,8 @@ class Semaphore(HeldByHold):
         Raises:
             WrongThread: A waiting greenthread belongs to another thread's kernel.
         """
-        # Without a line this makes no call, as `hold` makes one: a block is left where the stack ends.
+        # If nobody waits this makes no call.  Giving back must not need more frames than `hold`: else
+        # a permit is lost where the stack ends.
         if not self._line.line or not self._line.wake(True):
             self._back.append(None)
 
@@ -227,6 +228,7 @@ class BoundedSemaphore(Semaphore):
         """
         if self._permits + len(self._back) >= self.original_counter:
             raise ValueError("Semaphore released too many times")
+        # Not by super(), which would be a frame more.
         if not self._line.line or not self._line.wake(True):
             self._back.append(None)
 

@@ -94,8 +94,7 @@ class Delivery:
 
     It is kept on the exception.  A greenthread must not keep every exception it has survived alive,
     with all the frames that they passed.  Until its next suspension it keeps one, the GreenletExit of
-    a kill, in ``killed_by``: most killed greenthreads end before that, and a note takes a sixth of
-    the time of a kill.
+    a kill, in ``killed_by``: most killed greenthreads end before that, and need no note.
     """
 
     __slots__ = ("about", "at", "final", "gt", "scope", "since")

@@ -107,8 +107,8 @@ class CancelScope(Scope):
         exc: Optional[BaseException],
         traceback: Optional[TracebackType],
     ) -> bool:
-        # Where the stack ends there is room for as many calls as entering has made: none in order to
-        # leave the chain, and one for the timer.
+        # Leaving must not need more frames than entering, or a scope could not be left where the stack
+        # ends.  So the chain is put in order before the first call, and the timer needs one call.
         gt = self.gt
         if gt is None or gt.scope is not self:
             raise RuntimeError(

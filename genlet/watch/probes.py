@@ -217,14 +217,19 @@ def formatted(value: Any) -> Any:
     return value
 
 
-def compared(value: Any) -> Any:
-    """Check an operand of a comparison, a call or ``x := call``, and return it."""
-    if (
+def _has_not_begun(value: Any) -> bool:
+    """Whether it is a call of a `@green` function of which nothing has run."""
+    return (
         type(value) is GENERATOR
-        and value.gi_code.co_flags & CO_ITERABLE_COROUTINE
+        and bool(value.gi_code.co_flags & CO_ITERABLE_COROUTINE)
         and cast(object, value.gi_frame) is not None
         and is_fresh(value)
-    ):
+    )
+
+
+def compared(value: Any) -> Any:
+    """Check an operand of a comparison, a call or ``x := call``, and return it."""
+    if _has_not_begun(value):
         _report_at(
             sys._getframe(1),
             f"{value.__qualname__}() is compared here, and not its result: is a 'yield from' missing?",
@@ -258,12 +263,7 @@ def holding() -> Holder:
 
 def passed(value: Any) -> Any:
     """Hold an argument that is a green call which has not begun; return it."""
-    if (
-        type(value) is GENERATOR
-        and value.gi_code.co_flags & CO_ITERABLE_COROUTINE
-        and cast(object, value.gi_frame) is not None
-        and is_fresh(value)
-    ):
+    if _has_not_begun(value):
         for one in reversed(_holders.get(id(sys._getframe(1)), [])):
             holder = one()
             if holder is not None:
