@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from types import GeneratorType
-from typing import Any, ContextManager, List, Optional, cast
+from typing import TYPE_CHECKING, Any, List, Optional, cast
 
 from ._objects import attributes_of, text_of
+
+if TYPE_CHECKING:
+    from typing import ContextManager  # which loads contextlib, from Python 3.13 on
 
 IS_PYPY: bool = sys.implementation.name == "pypy"
 IS_LINUX: bool = sys.platform.startswith("linux")
