@@ -168,7 +168,9 @@ class Pool(Generic[T]):
     @green
     def item(self) -> Green[ContextManager[T]]:
         """Take an item, for a ``with`` block that puts it back at its end."""
-        return _Loan(self, (yield from self.get()))
+        loan = _Loan(self)  # before an item is taken: this call fails where the stack ends
+        loan.item = yield from self.get()
+        return loan
 
     def resize(self, new_size: int) -> None:
         """Change the maximum.  Items beyond it are dropped when they are put back."""
@@ -206,14 +208,15 @@ class Pool(Generic[T]):
 class _Loan(Generic[T]):
     """An item for the length of a ``with`` block."""
 
-    __slots__ = ("_item", "_pool")
+    __slots__ = ("_pool", "item")
 
-    def __init__(self, pool: Pool[T], item: T) -> None:
+    item: T
+
+    def __init__(self, pool: Pool[T]) -> None:
         self._pool: Pool[T] = pool
-        self._item: T = item
 
     def __enter__(self) -> T:
-        return self._item
+        return self.item
 
     def __exit__(
         self,
@@ -221,7 +224,7 @@ class _Loan(Generic[T]):
         exc: Optional[BaseException],
         traceback: Optional[TracebackType],
     ) -> None:
-        self._pool.put(self._item)
+        self._pool.put(self.item)
 
 
 class Token:

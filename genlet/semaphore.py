@@ -150,9 +150,10 @@ class Semaphore(HeldByHold):
     @green
     def hold(self) -> Green[ContextManager[None]]:
         """Take a permit and return a context manager that releases it."""
+        held = Held(self)  # before it is taken: where the stack or memory ends, this call fails
         if not self._take():
             yield from Wait(self, self._noun, self._line, ask=self._look).get()
-        return Held(self)
+        return held
 
     def release(self) -> None:
         """Give a permit to the first waiting greenthread, or back; also for signal handlers.

@@ -201,7 +201,7 @@ def held(count: int) -> Green:
         try:
             yield from genlet.sleep(float("inf"))
         finally:
-            with shielded(float("inf")):
+            with shielded(1e9):
                 yield from Event[None]().wait()
 
     def owner() -> Green:

@@ -15,6 +15,7 @@ import genlet
 from genlet import Green
 from genlet._compat import IS_PYPY
 from genlet.kernel import get_scheduler
+from genlet.pools import Pool
 
 pytestmark = pytest.mark.skipif(
     IS_PYPY, reason="PyPy's stack ends after so many bytes, at any call whatever"
@@ -137,3 +138,23 @@ def test_endless_recursion_through_held_permits_gives_them_all_back(
         return "1 not given back" if held.locked() else "0 not given back"
 
     assert in_a_small_stack(main) == "0 not given back"
+
+
+@pytest.mark.parametrize("frames", range(6))
+def test_endless_recursion_through_items_of_a_pool_puts_them_all_back(frames: int) -> None:
+    """What was taken from a pool for a ``with`` block is in the pool again."""
+
+    def main() -> Green[str]:
+        pool: Pool[int] = Pool(min_size=MANY, max_size=MANY, create=lambda: 0)
+
+        def dig(depth: int) -> Green[None]:
+            with (yield from pool.item()):
+                yield from dig(depth + 1)
+
+        try:
+            yield from deeper(frames, dig)
+        except RecursionError:
+            pass
+        return f"{MANY - pool.free()} not put back"
+
+    assert in_a_small_stack(main) == "0 not put back"
