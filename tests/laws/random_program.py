@@ -35,7 +35,7 @@ import genlet
 from genlet import Green, GreenThread, TaskGroup, tpool
 from genlet.green import socket
 from genlet.green.queue import Empty, Full
-from genlet.kernel import AnyGreenThread, Portal, interrupted_by
+from genlet.kernel import AnyGreenThread, Portal, Wait, get_scheduler, interrupted_by
 from tests.laws.strikes import SwiftTime
 
 if sys.version_info < (3, 11):
@@ -197,6 +197,13 @@ class Program:
     def audit(self) -> Green[None]:
         while True:
             self.check()
+            timers = get_scheduler().timers
+            over = [
+                wait
+                for _, number, wait in (*timers.heap, *timers.added)
+                if wait.timer == number and isinstance(wait, Wait) and not wait.live
+            ]
+            self.claim(not over, f"the timers of {over} run, which are over")
             yield from genlet.sleep(self.nap_for() or 1)
 
     # ---- deeds ----
@@ -331,6 +338,8 @@ class Program:
                     for _ in range(self.children(4)):
                         children.append(self.know(group.spawn(self.life, depth + 1)))
                     way = self.random.random()
+                    if way < 0.1 or way >= 0.9:
+                        yield from genlet.sleep(self.nap_for())
                     if way < 0.1:
                         raise Leaf
                     if way < 0.2:
@@ -346,8 +355,18 @@ class Program:
                 self.judge(exc, own, children, first)
             elif exc is own:
                 raise  # it came from outside
-        if depth == 0 and self.random.random() < 0.5:
-            yield from genlet.sleep(self.nap_for())  # what was left behind has ended then
+        self.done["groups left alive"] += any(not gt.dead for gt in children)
+        try:
+            yield from genlet.sleep(0)  # ends when what was left behind has ended
+        except (Leaf, KeyError, BaseExceptionGroup) as exc:
+            if interrupted_by(genlet.getcurrent(), exc):
+                raise
+            # A child has failed after the block was left.
+            late = exc.exceptions if isinstance(exc, BaseExceptionGroup) else [exc]
+            for one in late:
+                count = sum(one is gt.error for gt in children)
+                self.claim(count == 1, f"{one!r} is the error of {count} children")
+        finally:
             self.claim(not group.live, f"{group.live} left behind by {group!r}")
 
     def judge(
