@@ -15,6 +15,10 @@
 #
 #   messages    requests, bodies and answers, as handlers see them
 #   deadlines   peers that are late: one greenthread for all connections
+#   hangups     peers that leave while a handler works
+#   log         the access log
+#   service     what the connections of a server share
+#   answering   one exchange: the handler and its answer
 #   connection  the life of one connection
 #   server      serve
 
@@ -24,9 +28,11 @@ from .deadlines import Timeouts
 from .errors import BadRequest, BodyTooLarge, ClientGone, HTTPError, ResponseError
 from .framing import Limits, Refused
 from .headers import Headers, HeadersLike
+from .log import AccessLog, Exchange
 from .messages import Body, Request, Response, Source, Writer
 from .proxies import TrustedProxies
 from .server import serve
+from .service import Handler
 
 if find_spec("httptools") is None and find_spec("h11") is None:
     raise ImportError(
@@ -34,11 +40,14 @@ if find_spec("httptools") is None and find_spec("h11") is None:
     )
 
 __all__ = [
+    "AccessLog",
     "BadRequest",
     "Body",
     "BodyTooLarge",
     "ClientGone",
+    "Exchange",
     "HTTPError",
+    "Handler",
     "Headers",
     "HeadersLike",
     "Limits",

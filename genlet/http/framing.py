@@ -73,6 +73,7 @@ class Verdict(NamedTuple):
     keep_alive: bool  # the client lets the connection live
     expects: bool  # it waits for "100 Continue" before it sends the body
     upgrade: str  # the protocols it offers to go on with; "" for none
+    forwarded: bool  # it has a field that only a proxy may send
     fields: int  # how many
 
 
@@ -150,9 +151,11 @@ LINE = re.compile(rb"[^ ]+ [^ ]+ ([A-Z]+/[0-9]+\.[0-9]+)")
 # The fields that decide about the message and the connection, found in the raw bytes: a parser may
 # have merged or dropped some of them.
 DECIDING = re.compile(
-    rb"\r\n(content-length|transfer-encoding|host|connection|expect|upgrade):[\t ]*([^\r\n]*)",
+    rb"\r\n(content-length|transfer-encoding|host|connection|expect|upgrade|forwarded|x-forwarded-[a-z]+"
+    rb"|x-real-ip):[\t ]*([^\r\n]*)",
     re.IGNORECASE,
 )
+PROXIED = (b"forwarded", b"x-real-ip")
 LENGTH = re.compile(rb"[0-9]{1,18}")
 HOST = re.compile(rb"(?:[0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 ABSOLUTE = re.compile(rb"https?://([^/?]*)", re.IGNORECASE)
@@ -198,8 +201,13 @@ def judge(raw: bytes, limits: Limits) -> Verdict:
         raise Refused(414, f"the target is longer than {limits.target} bytes")
     modern = found[3] == b"1"
     values: Values = {}
+    forwarded = False
     for name, value in DECIDING.findall(raw):
-        values.setdefault(name.lower(), []).append(value.rstrip(b" \t"))
+        name = name.lower()
+        if name in PROXIED or name[:12] == b"x-forwarded-":
+            forwarded = True
+        else:
+            values.setdefault(name, []).append(value.rstrip(b" \t"))
     host = _host(values.get(b"host", []), modern)
     if method == "CONNECT":
         raise Refused(405, "this is no proxy")
@@ -221,6 +229,7 @@ def judge(raw: bytes, limits: Limits) -> Verdict:
         keep_alive,
         b"expect" in values and _expects(values[b"expect"], modern, length),
         upgrade.decode("latin-1"),
+        forwarded,
         fields,
     )
 

@@ -6,6 +6,7 @@ import json
 from typing import (
     TYPE_CHECKING,
     Any,
+    BinaryIO,
     Callable,
     Dict,
     List,
@@ -19,15 +20,16 @@ from urllib.parse import parse_qsl, unquote
 
 from ..abc import Green, green
 from ..end import END, End
+from ..structured.stopping import Stopper
 from .errors import BadRequest, BodyTooLarge, HTTPError, ResponseError
 from .headers import Headers, pairs
 
 if TYPE_CHECKING:
     from ..net import Stream
     from .framing import Head
-    from .headers import HeadersLike
+    from .headers import Fields, HeadersLike
 
-__all__ = ["Body", "Request", "Response", "Source", "Writer"]
+__all__ = ["Body", "FileBody", "Request", "Response", "Source", "Writer"]
 
 MOST_PARAMETERS = 1000
 
@@ -38,8 +40,45 @@ class Source(Protocol):
     def next(self) -> Green[Union[bytes, End]]: ...
 
 
+class FileBody:
+    """A body that is a part of a file.
+
+    Args:
+        file: Opened in binary mode; it is closed in any case.
+        offset: Where the part begins.
+        count: How many bytes it has; the answer breaks off if the file has become shorter.
+    """
+
+    __slots__ = ("count", "file", "offset")
+
+    def __init__(self, file: BinaryIO, offset: int, count: int) -> None:
+        self.file: BinaryIO = file
+        self.offset: int = offset
+        self.count: int = count
+
+    @green
+    def next(self) -> Green[Union[bytes, End]]:
+        """Return the next bytes, as of any `Source`; the server lets the system send the file."""
+        yield from ()
+        self.file.seek(self.offset)
+        data = self.file.read(min(self.count, 65536))
+        self.offset += len(data)
+        self.count -= len(data)
+        return data or END
+
+    def close(self) -> None:
+        self.file.close()
+
+
 class Writer(Protocol):
-    """Where a streamed answer goes."""
+    """Where a streamed answer goes.
+
+    Attributes:
+        stopper: Stops with the server: an answer that goes on for ever is sent within
+            ``stopper.region()``.
+    """
+
+    stopper: Stopper
 
     def send(self, data: Union[bytes, str]) -> Green[None]:
         """Send a piece of the body; it has left for the system's buffer when this returns.
@@ -56,6 +95,16 @@ class Reading(Protocol):
     def read_body(self, limit: int) -> Green[Union[bytes, End]]: ...
 
     def trailers(self) -> Headers: ...
+
+
+class Exchanging(Reading, Protocol):
+    """What a request asks of its connection."""
+
+    stopper: Stopper
+
+    def upgrade(self, protocol: str, fields: Fields) -> Green[Stream]: ...
+
+    def disconnected(self) -> bool: ...
 
 
 class Body:
@@ -136,10 +185,14 @@ class Request:
         client: The address of the client: the peer's, or what a trusted proxy says.
         stream: The connection.
         body: What follows the head.
+        stopper: Stops with the server: what a handler does for ever, such as waiting for news, it does
+            within ``stopper.region()``.
+        upgrades: The protocols that the client offers to go on with; empty for none.
         state: For the handler and what is wrapped around it.
     """
 
     __slots__ = (
+        "_exchange",
         "body",
         "client",
         "headers",
@@ -150,15 +203,27 @@ class Request:
         "raw_path",
         "scheme",
         "state",
+        "stopper",
         "stream",
         "target",
+        "upgrades",
         "version",
     )
 
     def __init__(
-        self, head: Head, body: Body, stream: Stream, scheme: str, host: str, client: str
+        self,
+        head: Head,
+        exchange: Exchanging,
+        body: Body,
+        stream: Stream,
+        scheme: str,
+        host: str,
+        client: str,
     ) -> None:
         verdict = head.verdict
+        self._exchange: Exchanging = exchange
+        self.stopper: Stopper = exchange.stopper
+        self.upgrades: str = verdict.upgrade
         self.method: str = verdict.method
         self.target: str = verdict.target
         self.raw_path: bytes = verdict.raw_path
@@ -238,6 +303,31 @@ class Request:
             return _parameters(data.decode("ascii"))
         except UnicodeDecodeError:
             raise BadRequest("the form is not urlencoded") from None
+
+    def disconnected(self) -> bool:
+        """Whether the client has hung up: a look, without waiting.
+
+        A client that only has nothing more to send, and still reads, looks the same; few do that.
+        """
+        return self._exchange.disconnected()
+
+    @green
+    def upgrade(self, protocol: str, headers: HeadersLike = ()) -> Green[Stream]:
+        """Answer 101 Switching Protocols, and return the stream on which *protocol* goes on.
+
+        From then on no timeout and no limit of the server holds on it.  When the handler returns, it
+        returns None, and the stream is finished.
+
+        Args:
+            protocol: One of those in `upgrades`.
+            headers: Of the answer.
+
+        Raises:
+            HTTPError: 426: the client does not offer it.
+            RuntimeError: There is a body that was not read to its end, or an answer was begun.
+            ClientGone: The client has left.
+        """
+        return self._exchange.upgrade(protocol, list(pairs(headers)))
 
     def _parameter(self, wanted: str) -> str:
         for part in (self.headers.get("Content-Type") or "").split(";")[1:]:

@@ -20,6 +20,8 @@ from .headers import Fields, Headers
 
 __all__ = ["Mark", "Parser", "ServerWire", "new_parser"]
 
+LOGGED = 1024  # bytes of a line that was refused
+
 Choice = Literal["auto", "httptools", "h11"]
 
 
@@ -167,6 +169,17 @@ class ServerWire:
     def begun(self) -> bool:
         """Whether a part of a head is there."""
         return self._state == self._in_head and self._at < len(self._data)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the stream has ended."""
+        return self._ended
+
+    @property
+    def line(self) -> str:
+        """The first line of what was received, for logs; a part of it if it is long or has no end."""
+        start = self._data[self._at : self._at + LOGGED]
+        return start.partition(b"\r\n")[0].decode("latin-1")
 
     def cycle(self) -> None:
         """Go on to the next message, after END; if the last one was the last, `next` says CLOSED."""

@@ -57,7 +57,7 @@ class Writing:
         fields: The handler's.
         length: How many bytes the body has; None if that shows when it ends.
         date: The value of Date; empty for none.
-        protocol: With 101, the value of Upgrade.
+        protocol: With 101, the value of Upgrade; with 426 that is one of *fields*.
 
     Raises:
         ResponseError: The status, or one of *fields*, cannot be sent.
@@ -84,6 +84,10 @@ class Writing:
     ) -> None:
         if not (200 <= status <= 599 or (status == 101 and protocol)):
             raise ResponseError(f"the status of an answer is 200 to 599; got {status!r}")
+        if status == 426:
+            # The one answer in which a handler says what it would go on with.
+            protocol = ", ".join(value for name, value in fields if name.lower() == "upgrade")
+            fields = [field for field in fields if field[0].lower() != "upgrade"]
         self.bare: bool = has_no_body(status, method)
         self._chunked: bool = False
         self.sent: int = 0
@@ -113,7 +117,8 @@ class Writing:
             lines.append(f"Date: {date}\r\n")
         if protocol:
             _check_value("Upgrade", protocol)
-            lines.append(f"Connection: Upgrade\r\nUpgrade: {protocol}\r\n")
+            more = "" if keep else ", close"
+            lines.append(f"Connection: Upgrade{more}\r\nUpgrade: {protocol}\r\n")
         elif not keep:
             lines.append("Connection: close\r\n")
         elif version == "1.0":
@@ -202,9 +207,11 @@ def _check_value(name: str, value: str) -> None:
         )
 
 
-def answer(status: int, text: str, *, close: bool = True) -> bytes:
-    """Return a whole answer in plain text, for a request that no handler has seen."""
+def answer(status: int, text: str, *, retry_after: Optional[int] = None) -> bytes:
+    """Return a whole answer in plain text, for a request that no handler has seen, and the last one."""
     body = f"{text}\n".encode()
     fields = [("Content-Type", "text/plain; charset=utf-8")]
-    writing = Writing("GET", "1.1", not close, status, fields, len(body))
+    if retry_after is not None:
+        fields.append(("Retry-After", str(retry_after)))
+    writing = Writing("GET", "1.1", False, status, fields, len(body))
     return writing.head + body

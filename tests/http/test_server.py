@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple, Union
+from typing import Any, Dict, List, Tuple, Union
 
 import pytest
 
@@ -23,7 +23,8 @@ from genlet.http import (
     Writer,
     serve,
 )
-from genlet.http.connection import Connection, Handler, Service
+from genlet.http.connection import Connection
+from genlet.http.service import Service
 from genlet.http.wire import Choice, new_parser
 from genlet.kernel import AnyGreenThread
 from genlet.net import Stream, connect, connect_unix, listen, listen_unix
@@ -31,47 +32,12 @@ from genlet.testing import cancel_everywhere
 from tests.green.certificates import certificates
 from tests.net import How
 
+from .serving import GET, LAST, asked, one_answer, serving
 from .test_framing import LIMITS as SMALL
 from .test_framing import REFUSED, SECOND
 from .wires import PARSERS
 
 both = pytest.mark.parametrize("choice", PARSERS)
-Client = Callable[[int], Green[object]]
-
-GET = b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
-LAST = b"GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-
-
-def serving(handler: Handler, client: Client, **options: Any) -> None:
-    """Run *client* with the port of a server, and stop the server when it has ended."""
-    stopper = options.pop("stopper", None) or Stopper()
-
-    def main() -> Green[None]:
-        listeners = listen("127.0.0.1", 0)
-        server = spawn(serve, handler, listeners, stopper=stopper, **options)
-        try:
-            yield from client(listeners.port)
-        finally:
-            stopper.stop()
-            yield from server.wait()
-
-    run(main)
-
-
-def asked(port: int, *requests: bytes) -> Green[bytes]:
-    """Send *requests* and return all that comes until the server ends the connection."""
-    with (yield from connect("127.0.0.1", port)) as stream:
-        yield from stream.send_all(*requests)
-        return (yield from stream.read_all())
-
-
-def one_answer(stream: Stream) -> Green[Tuple[int, Dict[str, str], bytes]]:
-    """Read an answer that has a Content-Length."""
-    head = (yield from stream.read_until(b"\r\n\r\n")).decode("latin-1")
-    line, *fields = head.split("\r\n")[:-2]
-    headers = {name.lower(): value for name, _, value in (f.partition(": ") for f in fields)}
-    body = yield from stream.read_exactly(int(headers.get("content-length", "0")))
-    return int(line.split()[1]), headers, body
 
 
 def path(request: Request) -> Response:
@@ -666,7 +632,7 @@ def test_connection_interrupted_anywhere_leaves_nothing(how: How) -> None:
         return Response.stream(write)
 
     def exchange() -> Green[None]:
-        service = Service(handler, new_parser(), Limits(), Timeouts(), TrustedProxies(), None)
+        service = Service(handler, new_parser())
         services.append(service)
         near, far = socketpair()
         with Stream(near) as stream, Stream(far) as peer:

@@ -32,7 +32,7 @@ def events(wire: ServerWire, parts: Iterable[bytes]) -> List[Event]:
                 return [*found, ("refused", exc.status)]
             if isinstance(event, Head):
                 fields = [_field(name, value) for name, value in event.headers.items()]
-                found.append(("head", *event.verdict[:-1], fields))
+                found.append(("head", *event.verdict[:-2], fields))
             elif isinstance(event, bytes):
                 if found[-1][0] == "body":
                     event = found.pop()[1] + event  # type: ignore[operator]  # its second is bytes
