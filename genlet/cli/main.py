@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Callable, Optional, Sequence
 
-from . import INTERRUPTED, USAGE, UsageError, demo, hubs, lint, run, version
+from . import INTERRUPTED, USAGE, UsageError, demo, hubs, lint, run, serve, version
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
 
     demo.options(add("demo", demo.SUMMARY, demo.command))
     run.options(add("run", run.SUMMARY, run.command))
+    serve.options(add("serve", serve.SUMMARY, serve.command))
     lint.options(add("lint", lint.SUMMARY, lint.command))
     add("hubs", hubs.SUMMARY, hubs.command)
     add("version", version.SUMMARY, version.command)

@@ -55,7 +55,7 @@ def command(args: argparse.Namespace) -> int:
     target: str = args.target
     arguments: List[str] = args.args
     try:
-        fn = _function_of(target, arguments)
+        fn = function_of(target, arguments)
         Runner(hub=hub, companions=[Terminable()]).run(_start, fn, target)
     except (UsageError, SystemExit, KeyboardInterrupt):
         raise
@@ -66,11 +66,18 @@ def command(args: argparse.Namespace) -> int:
     return 0
 
 
-def _function_of(target: str, arguments: List[str]) -> Callable[[], object]:
-    """Load what *target* names, with ``sys.argv`` and ``sys.path`` as python sets them."""
+def function_of(target: str, arguments: List[str], default: str = "main") -> Callable[[], object]:
+    """Load what *target* names, with ``sys.argv`` and ``sys.path`` as python sets them.
+
+    Args:
+        default: What is taken of a file.
+
+    Raises:
+        UsageError: There is no such function.
+    """
     module, colon, name = target.rpartition(":")
     if target.endswith(".py") or os.path.exists(target):
-        namespace, name = _load_file(target, arguments), "main"
+        namespace, name = _load_file(target, arguments), default
     elif colon and module and name:
         namespace = _load_module(module, arguments)
     else:

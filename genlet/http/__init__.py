@@ -10,6 +10,8 @@
 #   with_h11, with_httptools   the parsers
 #   writing    answers into bytes
 #   proxies    which peers may say for whom they ask
+#   conditions   preconditions and ranges
+#   multipart  forms with files
 #
 # On streams:
 #
@@ -20,17 +22,23 @@
 #   service     what the connections of a server share
 #   answering   one exchange: the handler and its answer
 #   connection  the life of one connection
-#   server      serve
+#   server      serve; running: run
+#   files       static files
+#   events      server-sent events
 
 from importlib.util import find_spec
 
+from . import files, log
 from .deadlines import Timeouts
 from .errors import BadRequest, BodyTooLarge, ClientGone, HTTPError, ResponseError
+from .events import Events, event_stream
 from .framing import Limits, Refused
 from .headers import Headers, HeadersLike
 from .log import AccessLog, Exchange
-from .messages import Body, Request, Response, Source, Writer
+from .messages import Body, FileBody, Request, Response, Source, Writer
+from .multipart import Multipart, Part
 from .proxies import TrustedProxies
+from .running import run
 from .server import serve
 from .service import Handler
 
@@ -45,12 +53,16 @@ __all__ = [
     "Body",
     "BodyTooLarge",
     "ClientGone",
+    "Events",
     "Exchange",
+    "FileBody",
     "HTTPError",
     "Handler",
     "Headers",
     "HeadersLike",
     "Limits",
+    "Multipart",
+    "Part",
     "Refused",
     "Request",
     "Response",
@@ -59,5 +71,9 @@ __all__ = [
     "Timeouts",
     "TrustedProxies",
     "Writer",
+    "event_stream",
+    "files",
+    "log",
+    "run",
     "serve",
 ]

@@ -23,6 +23,7 @@ from ..end import END, End
 from ..structured.stopping import Stopper
 from .errors import BadRequest, BodyTooLarge, HTTPError, ResponseError
 from .headers import Headers, pairs
+from .multipart import Multipart
 
 if TYPE_CHECKING:
     from ..net import Stream
@@ -289,20 +290,51 @@ class Request:
 
     @green
     def form(self, limit: Optional[int] = None) -> Green[List[Tuple[str, str]]]:
-        """Return the fields of an urlencoded form.
+        """Return the fields of a form, urlencoded or multipart, without files.
 
         Raises:
-            HTTPError: 415: the body is of another type.
+            HTTPError: 415: the body is of another type, or has a file: see `multipart`.
             BadRequest: There are too many fields, or they are not in UTF-8.
         """
-        kind = (self.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+        kind = self._type()
+        if kind == "multipart/form-data":
+            return (yield from self._fields(limit))
         if kind != "application/x-www-form-urlencoded":
-            raise HTTPError(415, "the body is no urlencoded form")
+            raise HTTPError(415, "the body is no form")
         data = yield from self.body.read(limit)
         try:
             return _parameters(data.decode("ascii"))
         except UnicodeDecodeError:
             raise BadRequest("the form is not urlencoded") from None
+
+    @green
+    def _fields(self, limit: Optional[int]) -> Green[List[Tuple[str, str]]]:
+        if limit is not None:
+            self.body.limit = limit
+        form = self.multipart()
+        fields: List[Tuple[str, str]] = []
+        while (part := (yield from form.next())) is not END:
+            if part.filename is not None:
+                raise HTTPError(415, "the form has a file")
+            fields.append((part.name, (yield from part.text(self.body.limit))))
+        return fields
+
+    def multipart(self, *, parts: int = MOST_PARAMETERS) -> Multipart:
+        """Return the parts of a form with files, as a source with ``next()``.
+
+        Args:
+            parts: How many there may be.
+
+        Raises:
+            HTTPError: 415: the body is of another type.
+            BadRequest: It has no valid boundary.
+        """
+        if self._type() != "multipart/form-data":
+            raise HTTPError(415, "the body is no form with parts")
+        return Multipart(self.body, self._parameter("boundary"), parts=parts)
+
+    def _type(self) -> str:
+        return (self.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
 
     def disconnected(self) -> bool:
         """Whether the client has hung up: a look, without waiting.
