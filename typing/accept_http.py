@@ -3,14 +3,33 @@
 
 from __future__ import annotations
 
+from logging import getLogger
 from typing import List, Optional, Tuple, Union
 
 from typing_extensions import assert_type
 
 from genlet import Green, sleep
-from genlet.end import End
-from genlet.http import Headers, HTTPError, Limits, Request, Response, Timeouts, Writer, serve
-from genlet.net import Listeners
+from genlet.end import END, End
+from genlet.http import (
+    AccessLog,
+    Events,
+    Exchange,
+    Handler,
+    Headers,
+    HTTPError,
+    Limits,
+    Part,
+    Request,
+    Response,
+    Timeouts,
+    Writer,
+    event_stream,
+    files,
+    log,
+    run,
+    serve,
+)
+from genlet.net import Listeners, Stream
 
 
 def plain(request: Request) -> Response:
@@ -42,8 +61,47 @@ def streaming(_request: Request) -> Response:
     return Response.stream(write, content_type="text/plain")
 
 
+def uploading(request: Request) -> Green[Response]:
+    form = request.multipart(parts=10)
+    part = yield from form.next()
+    assert_type(part, Union[Part, End])
+    if part is not END:
+        assert_type(part.filename, Optional[str])
+        assert_type((yield from part.text()), str)
+        assert_type((yield from part.next()), Union[bytes, End])
+    assert_type(request.disconnected(), bool)
+    return files.respond("x", request, cache_seconds=60)
+
+
+def upgrading(request: Request) -> Green[None]:
+    assert_type((yield from request.upgrade("echo", {"X": "y"})), Stream)
+
+
+def news(_request: Request) -> Response:
+    def send(events: Events) -> Green[None]:
+        yield from events.send("text", event="news", id="1", retry=2)
+        yield from events.comment()
+
+    return event_stream(send, beat=5)
+
+
+def told(exchange: Exchange) -> None:
+    assert_type(log.line(exchange), str)
+    assert_type(exchange.headers, Optional[Headers])
+
+
+def program() -> None:
+    handler: Handler = files.serve("public", hidden=True)
+    run(handler, port=0, max_requests=10, access_log=AccessLog(getLogger("a"), log.json))
+    run(upgrading, unix="/run/x", ready=lambda listeners: listeners.close())
+    run(handler, prot=0)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
 def main(listeners: Listeners) -> Green[None]:
     assert_type((yield from serve(plain, listeners)), None)
     yield from serve(reading, listeners[0], limits=Limits(body=10), timeouts=Timeouts(request=5))
     yield from serve(streaming, listeners, parser="h11")
+    yield from serve(upgrading, listeners, access_log=told, when_full="refuse")
+    yield from serve(uploading, listeners, access_log=getLogger("access"), max_requests=1000)
+    yield from serve(news, listeners, cancel_on_disconnect=True, proxy_protocol=["unix"])
     yield from serve(plain, listeners, parser="llhttp")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -31,7 +31,9 @@ from genlet.net import (
     inherited_listeners,
     listen,
     listen_unix,
+    notify_systemd,
     serve,
+    watch_for_systemd,
 )
 
 
@@ -82,6 +84,8 @@ def serves(stopper: Stopper, context: ssl.SSLContext) -> Green[None]:
     assert_type(listeners[0], Listener)
     assert_type(listen_unix("/x"), Listener)
     assert_type(inherited_listeners(), Listeners)
+    assert_type(notify_systemd("READY=1", "STATUS=fine"), bool)
+    assert_type((yield from watch_for_systemd()), None)
     assert_type((yield from listeners[0].accept()), Stream)
     assert_type((yield from listeners[0].next()), Union[Stream, End])
     assert_type((yield from serve(handle, listeners, stopper=stopper, tls=context)), None)

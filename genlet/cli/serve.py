@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from logging import INFO, Formatter, Logger, StreamHandler
-from typing import TYPE_CHECKING, Callable, Optional, cast
+from typing import TYPE_CHECKING, Callable, Optional, Tuple, cast
 
 from . import UsageError
 from .run import function_of
@@ -84,9 +84,9 @@ def _stderr() -> Logger:
 def _say(scheme: str) -> Callable[[Listeners], None]:
     def say(listeners: Listeners) -> None:
         for listener in listeners:
-            address = listener.address
+            address: object = listener.address
             if isinstance(address, tuple):
-                host, port = address[:2]
+                host, port = cast("Tuple[str, int]", address)[:2]  # of TCP
                 shown = f"[{host}]" if ":" in host else host
                 print(f"serving on {scheme}://{shown}:{port}/", flush=True)
             else:

@@ -155,6 +155,7 @@ DECIDING = re.compile(
     rb"|x-real-ip):[\t ]*([^\r\n]*)",
     re.IGNORECASE,
 )
+PLAIN = (b"Host", b"host")
 PROXIED = (b"forwarded", b"x-real-ip")
 LENGTH = re.compile(rb"[0-9]{1,18}")
 HOST = re.compile(rb"(?:[0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
@@ -200,9 +201,32 @@ def judge(raw: bytes, limits: Limits) -> Verdict:
     if len(target) > limits.target:
         raise Refused(414, f"the target is longer than {limits.target} bytes")
     modern = found[3] == b"1"
+    deciding = DECIDING.findall(raw)
+    if len(deciding) == 1 and deciding[0][0] in PLAIN and modern and target[:1] == b"/":
+        # Most requests: only Host, with the defaults of 1.1.
+        host = _host([deciding[0][1].rstrip(b" \t")], True)
+        if method == "CONNECT":
+            raise Refused(405, "this is no proxy")
+        if b"#" in target:
+            raise Refused(400, "the target has a fragment")
+        path, _, query = target.partition(b"?")
+        return Verdict(
+            method,
+            target.decode("latin-1"),
+            "1.1",
+            host.decode(),
+            path,
+            query.decode(),
+            0,
+            True,
+            False,
+            "",
+            False,
+            fields,
+        )
     values: Values = {}
     forwarded = False
-    for name, value in DECIDING.findall(raw):
+    for name, value in deciding:
         name = name.lower()
         if name in PROXIED or name[:12] == b"x-forwarded-":
             forwarded = True

@@ -146,6 +146,10 @@ HeadersLike = Union[Headers, Mapping[str, str], Iterable[Tuple[str, str]]]
 
 def pairs(fields: HeadersLike) -> Iterable[Tuple[str, str]]:
     """Return *fields* as (name, value) pairs."""
+    if fields.__class__ is list or fields.__class__ is tuple:
+        return cast(
+            "Iterable[Tuple[str, str]]", fields
+        )  # nearly always; the looks below take long
     if isinstance(fields, Headers):
         return fields.items()
     if isinstance(fields, Mapping):

@@ -13,7 +13,7 @@ import re
 import time
 from collections import deque
 from logging import INFO, WARNING, Logger
-from typing import TYPE_CHECKING, Callable, Deque, Dict, Match, Optional
+from typing import TYPE_CHECKING, Callable, Deque, Dict, Match, Optional, Union
 
 from ..abc import Green, green
 from ..event import Event
@@ -23,7 +23,7 @@ from ..tpool import ThreadPool
 if TYPE_CHECKING:
     from .headers import Headers
 
-__all__ = ["AccessLog", "Exchange", "json", "line"]
+__all__ = ["AccessLog", "AccessLogLike", "Exchange", "json", "line"]
 
 MOST_WAITING = 10000  # exchanges that are not written yet
 GATHERING = 0.05  # seconds in which exchanges gather before they are written
@@ -85,7 +85,7 @@ class Exchange:
         self.cause: str = cause
 
     def _header(self, name: str) -> str:
-        return (self.headers and self.headers.get(name)) or ""
+        return "" if self.headers is None else self.headers.get(name, "") or ""
 
     @property
     def request_id(self) -> str:
@@ -227,3 +227,7 @@ class AccessLog:
         dropped, self._dropped = self._dropped, 0
         if dropped:
             logger.log(WARNING, "%d lines of the access log were dropped", dropped)
+
+
+AccessLogLike = Union[None, Logger, AccessLog, Callable[[Exchange], object]]
+"""What a caller may give as the access log."""

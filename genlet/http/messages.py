@@ -406,7 +406,7 @@ class Response:
             if content_type is None:
                 content_type = "text/plain; charset=utf-8"
         if content_type is not None:
-            if any(name.lower() == "content-type" for name, _ in self.fields):
+            if self.fields and any(name.lower() == "content-type" for name, _ in self.fields):
                 raise ResponseError("content_type is given, and a header Content-Type too")
             self.fields.append(("Content-Type", content_type))
         self.body: Union[bytes, Source] = body

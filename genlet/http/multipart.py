@@ -155,11 +155,11 @@ class Multipart:
             yield from self._piece()
         while len(self._data) < 2:
             yield from self._fill()
-        if self._data[:2] == b"--":
+        if self._data.startswith(b"--"):
             while (yield from self._body.next()) is not END:
                 pass  # what stands behind the end means nothing
             return END
-        if self._data[:2] != b"\r\n":
+        if not self._data.startswith(b"\r\n"):
             raise BadRequest("a boundary of the form is followed by something else")
         if not self._left:
             raise BadRequest("the form has too many parts")

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from .deadlines import Timeouts
     from .framing import Limits
+    from .log import AccessLogLike
     from .proxies import TrustedProxies
-    from .server import AccessLogLike
     from .service import Handler, OnError
 
 __all__ = ["Options", "run"]

@@ -16,15 +16,13 @@ from .connection import Connection
 from .deadlines import Timeouts
 from .framing import Limits
 from .hangups import Hangups
-from .log import AccessLog, Exchange
+from .log import AccessLog, AccessLogLike
 from .proxies import NOBODY, TrustedProxies
 from .service import Handler, OnError, Service
 from .wire import new_parser
 
 if TYPE_CHECKING:
     from ssl import SSLContext
-
-    AccessLogLike = Union[None, Logger, AccessLog, Callable[[Exchange], object]]
 
 __all__ = ["serve"]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from random import randint
-from typing import TYPE_CHECKING, Callable, Dict, Optional, Union
+from time import time
+from typing import Callable, Dict, Optional, Union
 
 from ..abc import Green, green
 from ..event import Event
@@ -17,12 +18,10 @@ from .messages import Request, Response
 from .proxies import NOBODY, TrustedProxies
 from .wire import Parser
 
-if TYPE_CHECKING:
-    Log = Callable[[Exchange], object]
-
 __all__ = ["Handler", "OnError", "Service"]
 
 Handler = Callable[[Request], Union[None, Response, Green[Optional[Response]]]]
+Log = Callable[[Exchange], object]
 OnError = Callable[[Request, BaseException], Optional[Response]]
 
 
@@ -79,8 +78,6 @@ class Service:
 
     def date(self) -> str:
         """Return the value of Date, which is formatted once a second."""
-        from time import time
-
         now = int(time())
         if now != self._date_of:
             from email.utils import formatdate

@@ -205,7 +205,7 @@ class ServerWire:
 
     def _in_head(self) -> Union[Head, Mark]:
         data, at = self._data, self._at
-        if not self._skipped and data[at : at + 1] == b"\r":
+        if data[at : at + 1] == b"\r" and not self._skipped:
             # One empty line in front is allowed: some clients end their bodies so.
             if data[at : at + 2] == b"\r" and not self._ended:
                 return Mark.NEED_DATA

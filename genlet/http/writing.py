@@ -27,10 +27,16 @@ DIGITS = re.compile(r"[0-9]{1,18}")
 # Lower-case names that a handler may not give.  Content-Length is looked at by itself.
 OURS = {"transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "te"}
 
+STATUS_LINES: Dict[int, str] = {
+    status: f"HTTP/1.1 {status} {reason}\r\n" for status, reason in REASONS.items()
+}
+
 # Names that were looked at and are good, in the case they were given in.  A handler has few; one that
 # makes them of its input fills no memory.
 _known: Set[str] = set()
 MOST_KNOWN = 500
+# The same for whole lines, of a field that has few values.
+_types: Dict[str, str] = {}
 
 
 def has_no_body(status: int, method: str) -> bool:
@@ -91,8 +97,9 @@ class Writing:
         self.bare: bool = has_no_body(status, method)
         self._chunked: bool = False
         self.sent: int = 0
-        lines = [f"HTTP/1.1 {status} {REASONS.get(status, '')}\r\n"]
-        told = _checked(fields, lines)
+        line = STATUS_LINES.get(status)
+        lines = [line or f"HTTP/1.1 {status} \r\n"]
+        told, dated = _checked(fields, lines)
         if told is not None:
             if length is not None and length != told and not self.bare:
                 raise ResponseError(f"Content-Length is {told}, and the body has {length} bytes")
@@ -113,7 +120,7 @@ class Writing:
             elif not self.bare:
                 keep = False
         self.keep: bool = keep
-        if date and not any(name.lower() == "date" for name, _ in fields):
+        if date and not dated:
             lines.append(f"Date: {date}\r\n")
         if protocol:
             _check_value("Upgrade", protocol)
@@ -169,10 +176,20 @@ class Writing:
         return b""
 
 
-def _checked(fields: Fields, lines: List[str]) -> Optional[int]:
-    """Put the lines of *fields* into *lines*; return what Content-Length says."""
+def _checked(fields: Fields, lines: List[str]) -> Tuple[Optional[int], bool]:
+    """Put the lines of *fields* into *lines*; return what Content-Length says, and if there is a Date."""
     told: Optional[int] = None
+    dated = False
     for name, value in fields:
+        if name == "Content-Type":
+            line = _types.get(value)
+            if line is None:
+                _check_value(name, value)
+                line = f"Content-Type: {value}\r\n"
+                if len(_types) < MOST_KNOWN and len(value) < MOST_KNOWN:
+                    _types[value] = line
+            lines.append(line)
+            continue
         if name not in _known:
             lower = _check_name(name)
             if lower == "content-length":
@@ -182,11 +199,13 @@ def _checked(fields: Fields, lines: List[str]) -> Optional[int]:
                     raise ResponseError(f"Content-Length is 1 to 18 digits; got {value!r}")
                 told = int(value)
                 continue
-            if len(_known) < MOST_KNOWN:
+            if lower == "date":
+                dated = True
+            elif len(_known) < MOST_KNOWN:
                 _known.add(name)
         _check_value(name, value)
         lines.append(f"{name}: {value}\r\n")
-    return told
+    return told, dated
 
 
 def _check_name(name: str) -> str:
