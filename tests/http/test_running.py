@@ -22,6 +22,8 @@ from tests.green.certificates import certificates
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and Unix sockets")
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# What this interpreter finds, a program of it finds too.
+FOUND = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 PROGRAM = """
 import sys, socket
@@ -47,7 +49,7 @@ def program(*words: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
     """Run Python with *words*, and end it in any case."""
     with subprocess.Popen(
         [sys.executable, *words],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **environ},
+        env={**os.environ, "PYTHONPATH": FOUND, "PYTHONWARNINGS": "error", **environ},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -162,7 +164,7 @@ def test_program_takes_sockets_of_systemd_and_tells_it(tmp_path: Path) -> None:
         fd = listening.fileno()
         environ = {
             **os.environ,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": FOUND,
             "NOTIFY_SOCKET": str(tmp_path / "notify"),
             "WATCHDOG_USEC": "100000",
             "LISTEN_FDS": "1",
