@@ -26,7 +26,6 @@ INSTEAD: Dict[str, str] = {
     "processes": "use genlet.green.subprocess",
     "pool": "use genlet.GreenPool, or genlet.Pool for objects that are lent out",
     "support": "nothing of eventlet.support is needed",
-    "wsgi": LATER,
     "websocket": LATER,
     "backdoor": LATER,
     "db_pool": f"{LATER}: genlet.Pool(create=...) lends out connections; for a driver that blocks, {THREAD}",
@@ -76,7 +75,7 @@ def missing(module: str, name: str, caller: Optional[CodeType] = None) -> Except
 
     Args:
         module: genlet or a module of it.
-        caller: The code that asks.  An import gets an ImportError: ``from genlet import wsgi`` drops
+        caller: The code that asks.  An import gets an ImportError: ``from genlet import websocket`` drops
             the text of an AttributeError.
     """
     advice = INSTEAD.get(f"{module}.{name}".partition(".")[2])

@@ -62,12 +62,16 @@ SUSPENSION = {
 }
 
 # A bare `yield` suspends the greenthread, and stands in the kernel's traps only.  The exceptions are
-# hot paths that have a trap written out, {module: {function: how many}}.  The commit that adds one
-# shows what it gains.
+# hot paths that have a trap written out, {module: {function: how many}}, and what drives a generator
+# by hand.  The commit that adds one shows what it gains.
 MAY_YIELD = {
     f"genlet.kernel.{name}" for name in ("traps", "waits", "fdwait", "descriptor", "scheduler")
 }
-INLINED: Dict[str, Dict[str, int]] = {"genlet.green._socket": {"recv": 1, "recvfrom": 1}}
+INLINED: Dict[str, Dict[str, int]] = {
+    "genlet.green._socket": {"recv": 1, "recvfrom": 1},
+    # Tells the waits of an application from the pieces of its body, which `yield from` cannot.
+    "genlet.wsgi.onkernel": {"_step": 1},
+}
 
 Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from logging import getLogger
 from typing import List, Optional, Tuple, Union
 
@@ -12,16 +13,27 @@ from genlet import Green, sleep
 from genlet.end import END, End
 from genlet.http import (
     AccessLog,
+    BadRequest,
+    Body,
+    BodyTooLarge,
+    ClientGone,
     Events,
     Exchange,
+    FileBody,
     Handler,
     Headers,
+    HeadersLike,
     HTTPError,
     Limits,
+    Multipart,
     Part,
+    Refused,
     Request,
     Response,
+    ResponseError,
+    Source,
     Timeouts,
+    TrustedProxies,
     Writer,
     event_stream,
     files,
@@ -63,6 +75,7 @@ def streaming(_request: Request) -> Response:
 
 def uploading(request: Request) -> Green[Response]:
     form = request.multipart(parts=10)
+    assert_type(form, Multipart)
     part = yield from form.next()
     assert_type(part, Union[Part, End])
     if part is not END:
@@ -75,6 +88,24 @@ def uploading(request: Request) -> Green[Response]:
 
 def upgrading(request: Request) -> Green[None]:
     assert_type((yield from request.upgrade("echo", {"X": "y"})), Stream)
+
+
+def sourced(request: Request) -> Green[Response]:
+    assert_type(request.body, Body)
+    try:
+        yield from request.body.next()
+    except BodyTooLarge as exc:
+        assert_type(exc.status, int)
+        raise BadRequest("too long") from None
+    except ClientGone:
+        raise
+    except Refused as exc:
+        assert_type(exc.reason, str)
+    except ResponseError:
+        pass
+    fields: HeadersLike = [("X", "y")]
+    source: Source = FileBody(BytesIO(b"bytes"), 0, 4)
+    return Response(source, headers=fields)
 
 
 def news(_request: Request) -> Response:
@@ -103,5 +134,6 @@ def main(listeners: Listeners) -> Green[None]:
     yield from serve(streaming, listeners, parser="h11")
     yield from serve(upgrading, listeners, access_log=told, when_full="refuse")
     yield from serve(uploading, listeners, access_log=getLogger("access"), max_requests=1000)
+    yield from serve(sourced, listeners, trusted=TrustedProxies(["10.0.0.0/8", "unix"]))
     yield from serve(news, listeners, cancel_on_disconnect=True, proxy_protocol=["unix"])
     yield from serve(plain, listeners, parser="llhttp")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

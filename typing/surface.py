@@ -8,8 +8,8 @@ from typing import Dict, Iterator, List
 
 SOURCES = Path(__file__).resolve().parent.parent / "genlet"
 
-FACES = ("__init__", "convenience", "coroutines", "hubs", "patcher", "timeout")
-PACKAGES = ("net", "testing", "tpool")
+FACES = ("__init__", "convenience", "coroutines", "hubs", "patcher", "prefork", "timeout")
+PACKAGES = ("http", "net", "testing", "tpool", "wsgi")
 
 
 def public_names() -> Dict[str, List[str]]:

@@ -79,7 +79,7 @@ def function_of(target: str, arguments: List[str], default: str = "main") -> Cal
     if target.endswith(".py") or os.path.exists(target):
         namespace, name = _load_file(target, arguments), default
     elif colon and module and name:
-        namespace = _load_module(module, arguments)
+        namespace = load_module(module, arguments)
     else:
         raise UsageError(f"wanted an existing FILE.py or module:function; got {target!r}")
     found: object = namespace
@@ -114,7 +114,12 @@ def _load_file(path: str, arguments: List[str]) -> object:
     return module
 
 
-def _load_module(name: str, arguments: List[str]) -> object:
+def load_module(name: str, arguments: List[str]) -> object:
+    """Import the module *name*, with ``sys.argv`` and ``sys.path`` as python sets them.
+
+    Raises:
+        UsageError: There is no such module.
+    """
     from importlib import import_module
 
     sys.argv[:] = [name, *arguments]

@@ -130,6 +130,7 @@ class Answering:
         service = self._service
         service.counts()
         whole = False
+        fault: Optional[BaseException] = None
         try:
             if service.timeouts.request is None and service.hangups is None:
                 whole = yield from self._answer()
@@ -137,19 +138,20 @@ class Answering:
                 whole = yield from self._answer_in_scope()
         except BaseException as exc:
             self._cause = "client gone" if isinstance(exc, ClientGone) else "cancelled"
-            if self._writing is not None:
-                self._break_off()
-            raise
-        finally:
-            if service.log is not None:
-                self._tell()
-        if self._upgraded:
-            return False
+            fault = exc
         writing = self._writing
-        if not whole or writing is None:
+        if fault is not None or not (self._upgraded or (whole and writing is not None)):
             self._break_off()
-            return False
-        if not writing.keep:
+        if service.log is not None:
+            self._tell()
+        if self.request.ended is not None:
+            yield from self.request.ended()
+        if fault is not None:
+            try:
+                raise fault
+            finally:
+                del fault  # or it and this frame hold each other
+        if self._upgraded or not whole or writing is None or not writing.keep:
             return False
         return self._read or (yield from self._discard())
 
@@ -379,6 +381,7 @@ class Answering:
             verdict.keep_alive
             and not service.stopping
             and not self._spoiled
+            and not response.close
             and (self._read or self._may_discard()),
             response.status,
             response.fields,

@@ -151,7 +151,7 @@ def open_below(
                 raise Absent
             # Without links now: one that appears meanwhile is not followed.
             root, parts = top, [part for part in real[len(top) :].split(os.sep) if part]
-        if os.open not in os.supports_dir_fd:
+        if sys.platform == "win32" or os.open not in os.supports_dir_fd:
             return _open_by_name(root, parts)
         fd = os.open(root, FLAGS | os.O_DIRECTORY)
         for part in parts:

@@ -190,12 +190,15 @@ class Request:
             within ``stopper.region()``.
         upgrades: The protocols that the client offers to go on with; empty for none.
         state: For the handler and what is wrapped around it.
+        ended: A green function that the handler may set.  It is called once when the exchange is over,
+            whatever its end: the answer was sent, or broke off, or the handler was interrupted.
     """
 
     __slots__ = (
         "_exchange",
         "body",
         "client",
+        "ended",
         "headers",
         "host",
         "method",
@@ -238,6 +241,7 @@ class Request:
         self.stream: Stream = stream
         self.body: Body = body
         self.state: Dict[str, object] = {}
+        self.ended: Optional[Callable[[], Green[object]]] = None
 
     @property
     def path(self) -> str:
@@ -388,9 +392,12 @@ class Response:
         status: 200 to 599.
         headers: Of the answer; those that frame it are the server's.
         content_type: The value of Content-Type; None for text/plain with text, and for nothing else.
+
+    Attributes:
+        close: No other request may follow on this connection.
     """
 
-    __slots__ = ("body", "fields", "status", "writes")
+    __slots__ = ("body", "close", "fields", "status", "writes")
 
     def __init__(
         self,
@@ -412,6 +419,7 @@ class Response:
         self.body: Union[bytes, Source] = body
         self.status: int = status
         self.writes: Optional[Callable[[Writer], Green[None]]] = None
+        self.close: bool = False
 
     @classmethod
     def json(

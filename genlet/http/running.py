@@ -95,12 +95,8 @@ def run(
         OSError: It cannot listen, or a file of the certificate cannot be read.
         SystemExit, KeyboardInterrupt: A second signal came.
     """
-    tls = None if certfile is None else ContextSource(partial(_context, certfile, keyfile))
-    listeners = inherited_listeners()
-    if not listeners:
-        listeners = (
-            listen(host, port) if unix is None else Listeners([listen_unix(unix, mode=0o666)])
-        )
+    tls = None if certfile is None else ContextSource(partial(tls_context, certfile, keyfile))
+    listeners = listeners_for(host, port, unix)
     with listeners:
         run_green(_serve, handler, listeners, tls, ready, options)
 
@@ -128,7 +124,16 @@ def _serve(
         yield from serve(handler, listeners, tls=tls, stopper=stopper, **options)
 
 
-def _context(certfile: str, keyfile: Optional[str]) -> SSLContext:
+def listeners_for(host: Optional[str], port: int, unix: Optional[str]) -> Listeners:
+    """Return what systemd has opened for the process, else listeners on what is named."""
+    inherited = inherited_listeners()
+    if inherited:
+        return inherited
+    return listen(host, port) if unix is None else Listeners([listen_unix(unix, mode=0o666)])
+
+
+def tls_context(certfile: str, keyfile: Optional[str]) -> SSLContext:
+    """Return the context of a server with the certificate in *certfile*."""
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket as real
+import sys
 
 from ..abc import Green, green
 from ..kernel import sleep
@@ -26,6 +27,8 @@ def notify_systemd(*states: str) -> bool:
     for state in states:
         if "\n" in state or "\0" in state:
             raise ValueError(f"a state is one line; got {state!r}")
+    if sys.platform == "win32":
+        return False
     path = os.environ.get("NOTIFY_SOCKET", "")
     if path[:1] not in ("/", "@") or not states:
         return False

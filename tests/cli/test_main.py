@@ -16,7 +16,7 @@ from . import genlet
 HUBS = available_hubs()
 
 
-@pytest.mark.parametrize("words", [[], ["demo"], ["run"], ["hubs"], ["version"]])
+@pytest.mark.parametrize("words", [[], ["demo"], ["run"], ["serve"], ["hubs"], ["version"]])
 def test_help_is_there_for_every_command(
     words: List[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
