@@ -10,7 +10,7 @@ import os
 import signal
 from datetime import timedelta
 from importlib import import_module
-from typing import Any, Iterable, List, Optional
+from typing import TYPE_CHECKING, Any, Iterable, List, Optional
 
 from .abc import Green, green
 from .green.socket import socket
@@ -24,11 +24,28 @@ from .wsgi import handler
 
 __all__ = ["GreenWorker", "Worker"]
 
-# gunicorn has no types, and may not be there.
-try:
-    Base: Any = import_module("gunicorn.workers.base").Worker
-except ModuleNotFoundError as exc:
-    raise ImportError("genlet.gunicorn is for gunicorn, which is not installed") from exc
+if TYPE_CHECKING:
+
+    class Base:
+        """What is used of gunicorn's worker.  gunicorn has no types, and may not be there."""
+
+        cfg: Any
+        log: Any
+        wsgi: Any
+        sockets: List[Any]
+        alive: bool
+        ppid: int
+        max_requests: int
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+        def notify(self) -> None: ...
+
+else:
+    try:
+        Base = import_module("gunicorn.workers.base").Worker
+    except ModuleNotFoundError:
+        raise ImportError("genlet.gunicorn is for gunicorn, which is not installed") from None
 
 UNBOUNDED = 10**18 - 1  # bytes; gunicorn has no limit for bodies
 EVERYBODY = ("0.0.0.0/0", "::/0", "unix")
@@ -37,7 +54,7 @@ NO_KEEPALIVE = 0
 HEARTBEAT = 1.0  # seconds
 
 
-class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
+class Worker(Base):
     """Serves a WSGI application on threads.
 
     These settings are taken: ``threads`` (with 1, gunicorn's default, there are 20),
@@ -47,20 +64,19 @@ class Worker(Base):  # type: ignore[misc]  # gunicorn has no types
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        Base.__init__(self, *args, **kwargs)  # super() would be of no known type
+        super().__init__(*args, **kwargs)
         self._stopper: Stopper = Stopper()
         self._hurry: bool = False
 
     def served(self) -> Handler:
         """Return what answers the requests."""
         cfg = self.cfg
-        self._wsgi = handler(
+        return handler(
             self.wsgi,
             threads=cfg.threads if cfg.threads > 1 else THREADS,
             queue=cfg.worker_connections,
             multiprocess=cfg.workers > 1,
         )
-        return self._wsgi
 
     # ---- what gunicorn calls ----
 
