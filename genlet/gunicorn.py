@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Iterable, List, Optional
 from .abc import Green, green
 from .green.socket import socket
 from .http import Exchange, Handler, Limits, Request, Response, Timeouts, TrustedProxies, serve
+from .http.framing import UNBOUNDED
 from .kernel import sleep
 from .net import Listener
 from .runner import Runner
@@ -47,7 +48,6 @@ else:
     except ModuleNotFoundError:
         raise ImportError("genlet.gunicorn is for gunicorn, which is not installed") from None
 
-UNBOUNDED = 10**18 - 1  # bytes; gunicorn has no limit for bodies
 EVERYBODY = ("0.0.0.0/0", "::/0", "unix")
 THREADS = 20
 NO_KEEPALIVE = 0
@@ -115,7 +115,7 @@ class Worker(Base):
                     head=65536 + cfg.limit_request_line,
                     target=cfg.limit_request_line or 65536,
                     fields=cfg.limit_request_fields,
-                    body=UNBOUNDED,
+                    body=UNBOUNDED,  # gunicorn has no limit for bodies
                 ),
                 timeouts=Timeouts(idle=keepalive) if keepalive > 0 else Timeouts(),
                 max_connections=cfg.worker_connections,

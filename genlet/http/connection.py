@@ -137,8 +137,7 @@ class Connection(Late):
             ClientGone: The connection was reset.
             TimeoutError: Nothing came.
         """
-        # A plain store each: see deadlines.
-        self.late_at = self.service.clock() + seconds
+        self.service.deadlines.bound(self, self.service.clock() + seconds)
         try:
             data = yield from self.stream.receive(CHUNK)
         except TimeoutError:
@@ -159,13 +158,14 @@ class Connection(Late):
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         if not data:
             return
-        self.late_at = self.service.clock() + self.service.timeouts.send
+        service = self.service
+        service.deadlines.bound(self, service.clock() + service.timeouts.send)
         try:
             yield from self.stream.send_all(data)
         except OSError as exc:
             raise ClientGone(*exc.args) from None
         finally:
-            self.late_at: float = inf
+            self.late_at = inf
 
     @green
     def send_file(self, body: FileBody, offset: int, count: int) -> Green[int]:
@@ -174,7 +174,8 @@ class Connection(Late):
         Raises:
             ClientGone: The client does not take it.
         """
-        self.late_at = self.service.clock() + self.service.timeouts.send
+        service = self.service
+        service.deadlines.bound(self, service.clock() + service.timeouts.send)
         try:
             return (yield from self.stream.send_file(body.file, offset, count))
         except OSError as exc:

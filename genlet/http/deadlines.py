@@ -1,10 +1,10 @@
 """Peers that are late: one greenthread looks after all connections of a server."""
 
 # A scope around each wait would cost more than the rest of a small request.  So a wait for the peer
-# costs two stores: when it will be late, and that it is over.  The greenthread here looks through the
-# connections when the first of them may be late, and not more than once a second.  It looks again
-# after the shortest of the timeouts at the latest, so that no wait that began meanwhile is late by
-# more than a second.
+# costs a call and a store: when it will be late, and that it is over.  The greenthread here looks
+# through the connections when the first of them may be late, and not more than once a second.  It
+# looks again after the shortest of the timeouts at the latest.  A wait that is shorter than that, such
+# as the rest of one, makes it look sooner.  So no wait is late by more than a second.
 
 from __future__ import annotations
 
@@ -68,17 +68,23 @@ class Deadlines:
             PAUSE, min(timeouts.first, timeouts.head, timeouts.idle, timeouts.body, timeouts.send)
         )
         self._begun: Event[None] = Event()
+        self._looks_at: float = inf
 
     def add(self, one: Late) -> None:
         if not self.all:
-            self.wake()
+            self._look_soon()
         self.all[one] = None
 
     def remove(self, one: Late) -> None:
         self.all.pop(one, None)
 
-    def wake(self) -> None:
-        """Look soon: a deadline has become earlier."""
+    def bound(self, one: Late, late_at: float) -> None:
+        """Fail the wait for the peer that *one* begins, or is in, when *late_at* has come."""
+        one.late_at = late_at
+        if late_at + PAUSE < self._looks_at:
+            self._look_soon()
+
+    def _look_soon(self) -> None:
         if not self._begun.ready():
             self._begun.send(None)
 
@@ -101,3 +107,4 @@ class Deadlines:
                 elif one.late_at < first:
                     first = one.late_at
             pause = min(self._longest, max(PAUSE, first - now)) if self.all else None
+            self._looks_at = inf if pause is None else now + pause

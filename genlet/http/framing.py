@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Dict, List, NamedTuple, NoReturn, Optional, Tu
 if TYPE_CHECKING:
     from .headers import Headers
 
-__all__ = ["CHUNKED", "METHODS", "Head", "Limits", "Refused", "Verdict", "judge", "judge_part"]
+__all__ = ["CHUNKED", "METHODS", "UNBOUNDED", "Head", "Limits", "Refused", "Verdict", "judge"]
+__all__ += ["judge_part"]
 
 CHUNKED = -1
 """The ``length`` of a body that comes in chunks."""
@@ -158,6 +159,7 @@ DECIDING = re.compile(
 PLAIN = (b"Host", b"host")
 PROXIED = (b"forwarded", b"x-real-ip")
 LENGTH = re.compile(rb"[0-9]{1,18}")
+UNBOUNDED = 10**18 - 1  # bytes, the longest body that a Content-Length can tell
 HOST = re.compile(rb"(?:[0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 ABSOLUTE = re.compile(rb"https?://([^/?]*)", re.IGNORECASE)
 

@@ -132,5 +132,4 @@ class Service:
         self.stopping = True
         last = self.clock() + self.timeouts.parting
         for one in self.idle:
-            one.late_at = min(one.late_at, last)
-        self.deadlines.wake()
+            self.deadlines.bound(one, min(one.late_at, last))

@@ -23,7 +23,7 @@ from .._counts import check_count
 from ..abc import Green, green
 from ..green.socket import socket
 from ..http.deadlines import Timeouts
-from ..http.framing import Limits
+from ..http.framing import UNBOUNDED, Limits
 from ..http.log import FORMAT, AccessLog, line
 from ..http.messages import Request, Response
 from ..http.proxies import NOBODY, TrustedProxies
@@ -47,7 +47,6 @@ __all__ = ["DEFAULT_LOG_FORMAT", "server"]
 DEFAULT_MAX_SIMULTANEOUS_REQUESTS = 1024
 MAX_TOTAL_HEADER_SIZE = 65536
 DEFAULT_LOG_FORMAT = FORMAT
-UNBOUNDED = 10**18 - 1  # bytes, the longest body that HTTP is let tell
 
 
 @green

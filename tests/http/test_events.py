@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import List, Optional
 
 import pytest
 
 from genlet import Event, Green, Stopper, gather, sleep
-from genlet.http import Events, Request, Response, ResponseError, event_stream
+from genlet.http import Events, Request, Response, ResponseError, Timeouts, event_stream
 from genlet.http.events import formatted
 from genlet.net import connect
 
@@ -99,8 +100,17 @@ def test_stream_of_events_ends_with_the_server() -> None:
             stopper.stop()
             assert (yield from stream.read_all()).endswith(b"0\r\n\r\n")
 
-    serving(lambda _request: event_stream(send), client, stopper=stopper)
+    began = monotonic()
+    serving(
+        lambda _request: event_stream(send),
+        client,
+        stopper=stopper,
+        timeouts=Timeouts(parting=0.3),
+    )
     assert ended == [True]
+    assert (
+        monotonic() - began < 5
+    )  # the connection parts in time, though it was not idle at the stop
 
 
 def test_stream_of_events_ends_with_its_client() -> None:
