@@ -5,27 +5,21 @@ from __future__ import annotations
 import re
 import signal
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import List, Tuple
 
 import pytest
 
 from genlet import GreenThread, tpool
 from genlet.kernel import Greenlet
+from tests.pages import DOCS, programs, run_program
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCS = ROOT / "docs"
 PAGES = [
     *("contextvars", "coordination", "crews", "platforms", "signals", "stability", "threads"),
     "timeouts",
 ]
 BLOCKS: List[Tuple[str, int, str]] = [
-    (page, number, block)
-    for page in PAGES
-    for number, block in enumerate(
-        re.findall(
-            r"^```python\n(.*?)^```$", (DOCS / f"{page}.md").read_text("utf-8"), re.M | re.S
-        )
-    )
+    (page, number, block) for page in PAGES for number, block in enumerate(programs(page))
 ]
 
 
@@ -34,10 +28,9 @@ BLOCKS: List[Tuple[str, int, str]] = [
 )
 def test_program_of_a_page_runs(page: str, number: int, program: str) -> None:
     """Each block is a program of its own; what it asserts holds."""
-    namespace: Dict[str, Any] = {"__name__": f"{page}, block {number}"}
     found = signal.getsignal(signal.SIGHUP)
     try:
-        exec(compile(program, f"docs/{page}.md, block {number}", "exec"), namespace)
+        run_program(page, number, program)
     finally:
         tpool.killall()
         signal.signal(signal.SIGHUP, found)  # a handler that stays could wake any later run

@@ -9,7 +9,7 @@ from typing import Iterator, List
 
 from typing_extensions import assert_type
 
-from genlet import Green, GreenPool, Stopper, http, prefork, sleep, wsgi
+from genlet import Green, GreenPool, Stopper, gunicorn, http, prefork, sleep, wsgi
 from genlet.green import socket
 from genlet.net import listen
 
@@ -37,6 +37,11 @@ if sys.version_info >= (3, 11):
 
     def standard(given: WSGIApplication) -> wsgi.Handler:
         return wsgi.handler(given)
+
+
+def workers(threads: gunicorn.Worker, green: gunicorn.GreenWorker) -> None:
+    assert_type(threads.served(), http.Handler)
+    assert_type(green.served(), http.Handler)
 
 
 def main(stopper: Stopper) -> Green[None]:

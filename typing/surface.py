@@ -8,7 +8,10 @@ from typing import Dict, Iterator, List
 
 SOURCES = Path(__file__).resolve().parent.parent / "genlet"
 
-FACES = ("__init__", "convenience", "coroutines", "hubs", "patcher", "prefork", "timeout")
+FACES = (
+    *("__init__", "convenience", "coroutines", "gunicorn", "hubs", "patcher", "prefork"),
+    "timeout",
+)
 PACKAGES = ("http", "net", "testing", "tpool", "wsgi")
 
 

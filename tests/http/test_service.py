@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import List
+from typing import List, Tuple
 
 import pytest
 
 from genlet import Event, Green, Stopper, run, sleep, spawn
-from genlet.http import ClientGone, Request, Response, Timeouts, Writer, serve
+from genlet.http import ClientGone, Handler, Request, Response, Timeouts, Writer, serve
 from genlet.net import connect, listen
 from genlet.testing import cancel_everywhere
 from tests.net import How
@@ -58,8 +58,8 @@ def test_full_server_ends_a_connection_that_has_never_spoken() -> None:
     serving(path, client, max_connections=1)
 
 
-def test_busy_server_lets_clients_wait() -> None:
-    """Where every connection has a request at work, a new one waits in the backlog."""
+def slow_handler() -> Tuple[Handler, List[object], Event[None]]:
+    """Return a handler, the paths it was asked for, and the event that a request for /slow waits for."""
     begun: List[object] = []
     go: Event[None] = Event()
 
@@ -68,6 +68,13 @@ def test_busy_server_lets_clients_wait() -> None:
         if request.path == "/slow":
             yield from go.wait()
         return path(request)
+
+    return handler, begun, go
+
+
+def test_busy_server_lets_clients_wait() -> None:
+    """Where every connection has a request at work, a new one waits in the backlog."""
+    handler, begun, go = slow_handler()
 
     def client(port: int) -> Green[None]:
         slow = spawn(asked, port, LAST % b"/slow")
@@ -84,14 +91,7 @@ def test_busy_server_lets_clients_wait() -> None:
 
 def test_busy_server_may_answer_503() -> None:
     """With when_full="refuse" a client for whom there is no room is told so, and when to come back."""
-    begun: List[object] = []
-    go: Event[None] = Event()
-
-    def handler(request: Request) -> Green[Response]:
-        begun.append(request.path)
-        if request.path == "/slow":
-            yield from go.wait()
-        return path(request)
+    handler, begun, go = slow_handler()
 
     def client(port: int) -> Green[None]:
         slow = spawn(asked, port, LAST % b"/slow")

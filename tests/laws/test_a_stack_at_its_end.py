@@ -140,6 +140,31 @@ def test_endless_recursion_through_held_permits_gives_them_all_back(
     assert in_a_small_stack(main) == "0 not given back"
 
 
+class Full:
+    """A class of which no object can be made."""
+
+    def __init__(self, *_: object) -> None:
+        raise MemoryError
+
+
+def test_nothing_is_taken_if_its_manager_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A permit or an item that nothing would give back stays where it is."""
+    monkeypatch.setattr("genlet.semaphore.Held", Full)
+    monkeypatch.setattr("genlet.pools._Loan", Full)
+    semaphore = genlet.Semaphore(1)
+    pool: Pool[int] = Pool(min_size=1, max_size=1, create=lambda: 0)
+
+    def main() -> Green[None]:
+        with pytest.raises(MemoryError):
+            yield from semaphore.hold()
+        with pytest.raises(MemoryError):
+            yield from pool.item()
+
+    genlet.run(main)
+    assert semaphore.balance == 1
+    assert pool.free() == 1
+
+
 @pytest.mark.parametrize("frames", range(6))
 def test_endless_recursion_through_items_of_a_pool_puts_them_all_back(frames: int) -> None:
     """What was taken from a pool for a ``with`` block is in the pool again."""

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, List
 
 import pytest
 
+from tests.pages import programs, run_program
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGE = ROOT / "docs" / "network.md"
-BLOCKS: List[str] = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
+PROGRAMS = programs("network")
 
 
-@pytest.mark.parametrize("number", range(len(BLOCKS)))
+@pytest.mark.parametrize("number", range(len(PROGRAMS)))
 def test_program_of_the_page_runs(number: int) -> None:
     """Each block is a program of its own; what it asserts holds."""
-    namespace: Dict[str, Any] = {"__name__": f"block {number}"}
-    exec(compile(BLOCKS[number], f"{PAGE.name}, block {number}", "exec"), namespace)
+    run_program("network", number, PROGRAMS[number])
 
 
 def test_page_has_programs() -> None:
-    """The pattern above finds them."""
-    assert len(BLOCKS) >= 2
+    """The pattern that finds them does."""
+    assert len(PROGRAMS) >= 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be sent Ctrl-C there")

@@ -6,7 +6,7 @@ import io
 import sys
 from pathlib import Path
 from threading import Semaphore
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
 
@@ -803,9 +803,8 @@ def test_chunks_that_are_none_are_400(options: Dict[str, Any]) -> None:
     assert len(found) == (1 if options.get("stream_body") else 0)
 
 
-@modes
-def test_client_that_hangs_up_in_its_body_ends_nothing_else(mode: str) -> None:
-    """It is no error of the application, which is not called."""
+def late_answers() -> Tuple[Any, List[bool]]:
+    """Return an application that answers 408, and a list that grows when an answer is closed."""
     closed: List[bool] = []
 
     class Body(List[bytes]):
@@ -815,6 +814,14 @@ def test_client_that_hangs_up_in_its_body_ends_nothing_else(mode: str) -> None:
     def app(environ: Any, start_response: Any) -> Any:
         start_response("408 Request Timeout", PLAIN)
         return Body([b"late"])
+
+    return app, closed
+
+
+@modes
+def test_client_that_hangs_up_in_its_body_ends_nothing_else(mode: str) -> None:
+    """It is no error of the application, which is not called."""
+    app, closed = late_answers()
 
     def client(port: int) -> Green[None]:
         for _ in range(2):
@@ -827,15 +834,7 @@ def test_client_that_hangs_up_in_its_body_ends_nothing_else(mode: str) -> None:
 
 def test_early_answer_to_a_client_that_hangs_up_in_its_body_ends_nothing_else() -> None:
     """With a streamed body the application answers at once; what is left is thrown away in vain."""
-    closed: List[bool] = []
-
-    class Body(List[bytes]):
-        def close(self) -> None:
-            closed.append(True)
-
-    def app(environ: Any, start_response: Any) -> Any:
-        start_response("408 Request Timeout", PLAIN)
-        return Body([b"late"])
+    app, closed = late_answers()
 
     def client(port: int) -> Green[None]:
         for _ in range(2):
