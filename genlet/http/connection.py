@@ -33,6 +33,8 @@ class Connection(Late):
 
     __slots__ = ("address", "scheme", "service", "stream", "wire")
 
+    late_at: float
+
     def __init__(
         self, service: Service, stream: Stream, scheme: str, gt: GreenThread[None]
     ) -> None:
