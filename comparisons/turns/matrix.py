@@ -1,8 +1,9 @@
 """What each kind of turn costs beside each kind of sleeper: ``python3 -m comparisons.turns.matrix``.
 
-Every pair is run in a process of its own, beside 10 sleepers and beside many.  A cell says how many
-microseconds a turn takes beside the 10, and how many times as many beside the many.  A turn that
-grows with the number of sleepers is marked.
+Every pair is run in a process of its own, beside 10 sleepers and beside many, by turns for some
+rounds.  A cell says how many microseconds of the processor a turn takes beside the 10, and how many
+times as many beside the many: the least of the rounds.  A turn that grows with the number of sleepers
+is marked.  With ``--lines`` a cell counts the lines of Python that a turn runs, which is exact.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import FrameType
 from typing import Any, Callable, Dict, List, Optional
 
 import genlet
@@ -26,7 +28,9 @@ from genlet.green import socket
 FEW = 10
 MANY = 100_000
 BUDGET = 0.5  # seconds for the turns of one cell
+ROUNDS = 3
 MARK = 3.0  # times as much as beside few is marked
+LINES = 200  # turns whose lines are counted, a multiple of all that a turn may need
 BOUND = 300.0  # seconds for one process
 
 # ---- sleepers -------------------------------------------------------------------------------------
@@ -371,8 +375,54 @@ TURNS: Dict[str, Take] = {
 # ---- measuring ------------------------------------------------------------------------------------
 
 
+class Lines:
+    """Counts the lines of Python that this thread runs in a block, with those of frames that wait."""
+
+    def __init__(self) -> None:
+        self.count: int = 0
+
+    def _trace(self, _frame: FrameType, event: str, _arg: object) -> Callable[..., Any]:
+        if event == "line":
+            self.count += 1
+        return self._trace
+
+    def __enter__(self) -> None:
+        sys.settrace(self._trace)
+        frame: Optional[FrameType] = sys._getframe()
+        while frame is not None:  # the kernel's loop was called before
+            frame.f_trace = self._trace
+            frame = frame.f_back
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+
+
+def cost(take: Take, budget: float) -> Green[float]:
+    """Return the microseconds of the processor that a turn takes, measured for *budget* seconds."""
+    turns, took = 4, 0.0
+    while took < budget / 4 and turns < 20_000:
+        turns *= 4
+        started = time.process_time()
+        yield from take(turns)
+        took = time.process_time() - started
+    return took / turns * 1e6
+
+
+def lines(take: Take) -> Green[float]:
+    """Return the lines of Python that a turn runs."""
+    yield from take(20)  # what happens once: descriptors that say they are writable
+    counted = Lines()
+    with counted:
+        yield from take(LINES)
+    return counted.count / LINES
+
+
 def measure(sleepers: str, count: int, budget: float, names: List[str]) -> None:
-    """Print what each of the turns *names* costs beside *count* sleepers, a line of JSON for each."""
+    """Print what each of the turns *names* costs beside *count* sleepers, a line of JSON for each.
+
+    Args:
+        budget: Seconds for a turn, or 0 to count lines.
+    """
 
     def main() -> Green:
         yield from SLEEPERS[sleepers](count)
@@ -380,14 +430,8 @@ def measure(sleepers: str, count: int, budget: float, names: List[str]) -> None:
         gc.collect()
         gc.disable()
         for name in names:
-            take = TURNS[name]
-            turns, took = 4, 0.0
-            while took < budget / 4 and turns < 20_000:
-                turns *= 4
-                started = time.perf_counter()
-                yield from take(turns)
-                took = time.perf_counter() - started
-            print(json.dumps({"turn": name, "each": took / turns * 1e6}), flush=True)
+            each = yield from cost(TURNS[name], budget) if budget else lines(TURNS[name])
+            print(json.dumps({"turn": name, "each": each}), flush=True)
         os._exit(0)
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -401,11 +445,11 @@ def beside(
     """Measure in a process of its own.
 
     Args:
-        budget: Seconds for each of the turns *names*.
+        budget: Seconds for each of the turns *names*, or 0 to count lines.
         bound: Seconds for the process.
 
     Returns:
-        Microseconds a turn; what it could not do in time is missing.
+        Microseconds or lines a turn; what it could not do in time is missing.
     """
     command = [sys.executable, "-m", "comparisons.turns.matrix", "--one"]
     try:
@@ -434,6 +478,8 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=MANY, help="how many sleep")
     parser.add_argument("--sleepers", action="append", choices=SLEEPERS, help="only these")
     parser.add_argument("--turn", action="append", choices=TURNS, help="only these")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="processes for each number")
+    parser.add_argument("--lines", action="store_true", help="count lines instead of time")
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -442,15 +488,17 @@ def main() -> None:
     names = options.turn or list(TURNS)
     print(f"| beside {FEW} and {options.many:,} | " + " | ".join(names) + " |", flush=True)
     print("|---|" + "---:|" * len(names))
+    budget, rounds = (0.0, 1) if options.lines else (BUDGET, options.rounds)
     marked = 0
     for sleepers in options.sleepers or SLEEPERS:
-        few = beside(sleepers, FEW, names)
-        many = beside(sleepers, most(sleepers, options.many), names)
-        cells: List[str] = []
-        for name in names:
-            base, grown = few.get(name), many.get(name)
-            cells.append(cell(base, grown))
-            marked += cells[-1].startswith("**")
+        few: Dict[str, float] = {}
+        many: Dict[str, float] = {}
+        for _ in range(rounds):
+            for least, count in (few, FEW), (many, most(sleepers, options.many)):
+                for name, each in beside(sleepers, count, names, budget=budget).items():
+                    least[name] = min(each, least.get(name, each))
+        cells = [cell(few.get(name), many.get(name)) for name in names]
+        marked += sum(one.startswith("**") for one in cells)
         print(f"| {sleepers} | " + " | ".join(cells) + " |", flush=True)
     print(f"\n{marked} cells are more than {MARK:g} times what they are beside {FEW}.")
 
@@ -461,7 +509,7 @@ def cell(few: Optional[float], many: Optional[float]) -> str:
         return "failed"
     if many is None:
         return f"**{few:.1f}, then nothing**"
-    text = f"{few:.1f} x {many / few:.1f}"
+    text = f"{few:.1f} x {many / few:.2f}"
     return f"**{text}**" if many / few > MARK else text
 
 
