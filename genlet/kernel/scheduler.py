@@ -284,10 +284,17 @@ class Scheduler(CallsLater):
 
         If nothing can happen any more, main gets a Deadlock, or the run gives up.
         """
-        deadline = self.timers.next_deadline()
-        if deadline is not None:
-            return min(max(deadline - self.clock(), 0.0), DAY)
-        if self._may_be_woken() and not self.closing.overtime:
+        timers = self.timers
+        if timers.heap or timers.added:
+            deadline = timers.next_deadline()
+            if deadline is not None:
+                return min(max(deadline - self.clock(), 0.0), DAY)
+        last = self._awaited
+        if not self.closing.overtime and (
+            # In most cases what was waited for in the idle turn before is waited for again.
+            (last is not None and last.gt is not NOBODY and last.gt.trap is last)
+            or self._may_be_woken()
+        ):
             return None
         if self.main is not None and not self.closing.begun and not self.closing.overtime:
             error = self.deadlock()
@@ -300,8 +307,7 @@ class Scheduler(CallsLater):
 
     def _may_be_woken(self) -> bool:
         """Whether anything outside of the kernel may make a greenthread ready."""
-        last = self._awaited
-        if self.pledges or (last is not None and last.gt is not NOBODY and last.gt.trap is last):
+        if self.pledges:
             return True
         self._awaited = found = self.hub.awaited()
         return found is not None or self.signals.may_wake()  # last: it asks about sixty signals
