@@ -152,8 +152,8 @@ def found(fault: Fault, seeds: int) -> Optional[str]:
             return "a program hangs"
     if not done.returncode:
         return None
-    lines = done.stderr.strip().splitlines() or ["no message"]
-    told = [line for line in lines if "seed " in line] or lines[-1:]
+    told = [line for line in done.stderr.splitlines() if "seed " in line]
+    assert told, f"no program was run: {done.stderr}"
     return told[-1].partition("AssertionError: ")[2] or told[-1]
 
 
