@@ -211,3 +211,28 @@ def test_thread_that_reads_behind_its_call_takes_nothing_of_the_next_request() -
 
     serving(app, client, valid=False, stream_body=True)
     assert late != [b"def"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("what", ["nothing", "no headers", "a dict", "triples"])
+def test_application_that_begins_no_answer_is_told_why(what: str, mode: str) -> None:
+    """The error names start_response, and what it takes, and not what the server did with it."""
+    headers = {"no headers": None, "a dict": {"X-Name": "value"}, "triples": [("a", "b", "c")]}
+
+    def app(environ: Any, start_response: Any) -> List[bytes]:
+        if what != "nothing":
+            start_response("200 OK", headers[what])
+        return []
+
+    told: List[BaseException] = []
+
+    def client(port: int) -> Green[None]:
+        assert (yield from answered(port, get())).status == 500
+
+    def on_error(_request: object, exc: BaseException) -> None:
+        told.append(exc)
+
+    serving(app, client, valid=False, mode=mode, on_error=on_error)
+    assert len(told) == 1
+    assert "start_response" in str(told[0])
+    assert what == "nothing" or "pairs" in str(told[0])
