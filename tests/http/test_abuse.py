@@ -7,13 +7,21 @@ import re
 import socket
 import struct
 import sys
-from typing import Iterator, List, Tuple
+from pathlib import Path
+from typing import BinaryIO, Iterator, List, Optional, Tuple
 
 import pytest
 
-from genlet import Green, sleep
-from genlet.http import Request, Response, Writer
+from genlet import Green, getcurrent, sleep, spawn
+from genlet.green.socket import socketpair
+from genlet.http import HTTPError, Request, Response, Writer
+from genlet.http.connection import Connection
+from genlet.http.messages import FileBody
+from genlet.http.service import Service
+from genlet.http.wire import new_parser
 from genlet.net import Stream, connect
+from genlet.testing import cancel_everywhere
+from tests.net import How
 
 from .serving import LAST, one_answer, serving
 from .test_running import port_of, program
@@ -246,3 +254,71 @@ def test_healthy_client_is_served_among_all_that_leave() -> None:
                 assert (yield from one_answer(healthy))[0] == 200
 
     serving(lambda _request: Response("here"), client, max_connections=2)
+
+
+# ---- interrupted at every suspension ----
+
+HEAD = b"%s / HTTP/1.1\r\nHost: a\r\n"
+EXCHANGES = {
+    "a body that nobody reads": HEAD % b"POST" + b"Content-Length: 9\r\n\r\nabc",
+    "a file": HEAD % b"GET" + b"\r\n",
+    "a large answer": HEAD % b"GET" + b"\r\n",
+    "an upgrade": HEAD % b"GET" + b"Connection: upgrade\r\nUpgrade: x\r\n\r\nab",
+    "no request": b"GET / HTTP/1.1\r\n\r\n",
+    "an error": HEAD % b"GET" + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("how", ["cancel", "kill"])
+@pytest.mark.parametrize("what", EXCHANGES)
+def test_exchange_interrupted_anywhere_leaves_nothing(what: str, how: How, tmp_path: Path) -> None:
+    """No place, no deadline and no file, whatever kind of exchange it was."""
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 300_000)
+    made: List[Service] = []
+    opened: List[BinaryIO] = []
+
+    def handler(request: Request) -> Green[Optional[Response]]:
+        yield from sleep(0)
+        if what == "a file":
+            opened.append(path.open("rb"))
+            return Response(FileBody(opened[-1], 0, 300_000))
+        if what == "a large answer":
+            return Response(b"x" * 300_000)
+        if what == "an upgrade":
+            stream = yield from request.upgrade("x")
+            yield from stream.send_all((yield from stream.read_exactly(2)))
+            return None
+        if what == "an error":
+            raise HTTPError(400, "no")
+        return Response("here")
+
+    def exchange() -> Green[None]:
+        service = Service(handler, new_parser())
+        made.append(service)
+        near, far = socketpair()
+        with Stream(near) as stream, Stream(far) as peer:
+
+            def client() -> Green[None]:
+                try:
+                    yield from peer.send_all(EXCHANGES[what])
+                    yield from sleep(0)
+                    if what == "a body that nobody reads":
+                        yield from peer.send_all(b"defghi", LAST % b"/")
+                    yield from peer.send_eof()
+                    yield from peer.read_all()
+                except OSError:
+                    pass
+
+            gt = spawn(client)
+            try:
+                yield from Connection(service, stream, "http", getcurrent()).run()
+            finally:
+                gt.kill_soon()
+
+    def check() -> None:
+        service = made[-1]
+        assert (service.live, service.idle, service.deadlines.all) == (0, {}, {})
+        assert all(file.closed for file in opened)
+
+    assert cancel_everywhere(exchange, check, how=how) >= 1
