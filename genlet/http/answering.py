@@ -147,8 +147,12 @@ class Answering:
             self._break_off()
         if service.log is not None:
             self._tell()
-        if self.request.ended is not None:
-            yield from self.request.ended()
+        request = self.request
+        # It knows this exchange: the two would wait for the garbage collector.
+        del self.request
+        if request.ended is not None:
+            yield from request.ended()
+        del request
         if fault is not None:
             try:
                 raise fault

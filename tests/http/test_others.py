@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import List
+import gc
+import sys
+from typing import List, Union
 
 import pytest
 
 from genlet import Event, Green, Stopper, sleep, spawn
 from genlet.http import HTTPError, Limits, Request, Response, Timeouts, Writer
+from genlet.http.answering import Answering
+from genlet.http.messages import Body
+from genlet.http.writing import Writing
 from genlet.net import connect
 
 from .serving import GET, LAST, asked, one_answer, serving
 
+KINDS = (Request, Response, Body, Answering, Writing)
 POST = b"POST /%s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
 
 
@@ -83,6 +89,49 @@ def test_writer_that_is_kept_behind_its_exchange_sends_nothing() -> None:
 
     serving(handler, client)
     assert len(errors) == 1
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="counts references")
+@pytest.mark.parametrize("how", ["plain", "green", "streamed", "raises", "posted", "served late"])
+def test_exchange_that_is_over_is_freed_without_the_collector(how: str) -> None:
+    """Nothing of a request stays until the garbage collector runs, which would cost every request."""
+
+    def handler(request: Request) -> Union[Response, Green[Response]]:
+        if how == "plain":
+            return Response(b"a")
+        return green_handler(request)
+
+    def green_handler(request: Request) -> Green[Response]:
+        if how == "streamed":
+
+            def write(writer: Writer) -> Green[None]:
+                yield from writer.send(request.path)
+
+            return Response.stream(write)
+        if how == "raises":
+            raise HTTPError(404, "nothing")
+        if how == "served late":
+            yield from sleep(0)
+        return Response((yield from request.read()))
+
+    def client(port: int) -> Green[None]:
+        with (yield from connect("127.0.0.1", port)) as stream:
+            gc.collect()
+            gc.disable()
+            try:
+                for _ in range(5):
+                    yield from stream.send_all(POST % (b"", 3), b"abc")
+                    if how == "streamed":
+                        yield from stream.read_until(b"\r\n0\r\n\r\n")
+                    else:
+                        yield from one_answer(stream)
+                yield from sleep(0)
+                kept = [type(one).__name__ for one in gc.get_objects() if isinstance(one, KINDS)]
+            finally:
+                gc.enable()
+            assert kept == []
+
+    serving(handler, client)
 
 
 # ---- bodies, and the request behind them ----
