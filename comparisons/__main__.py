@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import List, Sequence, Tuple
 
 from .harness import contest, counts, peers, report
-from .harness.jobs import JOBS, LIBRARIES, Job
+from .harness.jobs import JOBS, LIBRARIES, SERVERS, Job
 from .harness.peers import say
 from .harness.results import Results, digits
 from .harness.targets import verdicts
@@ -18,6 +18,8 @@ from .harness.targets import verdicts
 HERE = Path(__file__).parent
 PLOTS = HERE / "plots"
 RESULTS = HERE / "results"
+
+EVERYBODY = tuple(dict.fromkeys([*LIBRARIES, *SERVERS]))
 
 # So many take long: they are run once.
 MANY = 1_000_000
@@ -34,7 +36,7 @@ def main() -> None:
         help="an interpreter to compare on, more than once if wanted; default: this one",
     )  # fmt: skip
     parser.add_argument("--job", action="append", help="only these jobs, by folder")
-    parser.add_argument("--library", action="append", choices=LIBRARIES, help="only these")
+    parser.add_argument("--library", action="append", choices=EVERYBODY, help="only these")
     parser.add_argument(
         "--rounds", type=int, help="how often each is run; default 3, quick 1; 0 only counts"
     )
@@ -77,7 +79,7 @@ def main() -> None:
         elif (options.job or options.library) and folder == RESULTS:
             parser.error("part of a run would replace results/: add --keep, or name another --out")
         jobs = [job for job in JOBS if not options.job or job.folder in options.job]
-        libraries = options.library or list(LIBRARIES)
+        libraries = options.library or list(EVERYBODY)
         for job in jobs:
             measure(job, libraries, interpreter, results, rounds, seconds, quick=options.quick)
             results.save(path)
@@ -136,8 +138,8 @@ def measure(
         begun = time.monotonic()
         names = [
             name
-            for name in LIBRARIES
-            if name in known and name in libraries and interpreter.has(name)
+            for name in job.contestants
+            if name in known and name in libraries and interpreter.has(name, job.folder)
             if job.suits(name, size)
         ]
         if not names:

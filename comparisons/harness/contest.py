@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Dict, Generator, List, Optional, Tuple
 
 from .jobs import Job
+from .load import REQUEST, asked
 from .peers import ROOT, Interpreter, environment, say
 
 Sample = Dict[str, float]
@@ -120,7 +121,7 @@ def serving(
             subprocess.Popen(
                 [interpreter.python, program(job, library), *arguments],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
-                preexec_fn=_large_and_pinned,
+                preexec_fn=_large_and_pinned, start_new_session=True,
             )
         )  # fmt: skip
         try:
@@ -131,22 +132,30 @@ def serving(
                 raise Failed(last_line(server.stderr.read().decode()) or "it ended at once")
             yield server.pid, json.loads(line)["port"]
         finally:
-            server.send_signal(signal.SIGKILL)
+            os.killpg(server.pid, signal.SIGKILL)  # its workers too
 
 
 def load(job: Job, size: int, port: int, pid: int, seconds: float) -> Sample:
     """Put the server under load from the last core, and return what a request cost it."""
     active = job.options.get("share", job.options.get("active", size))
-    message = job.options["size"]
+    message = job.options.get("size", 0)
     compiled = None if job.load != "echo" or job.options.get("tls") else compiled_load()
     numbers = [port, size, active, message, seconds]
+    http = job.folder == "http"
     if compiled is not None:
         command = [compiled, *map(str, numbers)]
+        if http:
+            try:
+                request, answer = asked(port, REQUEST)
+            except (OSError, SystemExit) as failure:
+                raise Failed(str(failure)) from None
+            command += [request.decode(), str(answer)]
     else:
         command = [sys.executable, "-m", "comparisons.harness.load", job.load, *map(str, numbers)]
         command += [f"--{name}" for name in ("tls", "greedy") if job.options.get(name)]
+        command += ["--http"] if http else []
     client = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
         preexec_fn=_on_the_last_core,
     )  # fmt: skip
     assert client.stdout is not None
@@ -155,7 +164,14 @@ def load(job: Job, size: int, port: int, pid: int, seconds: float) -> Sample:
     try:
         client.stdout.readline()
         before = cpu_seconds(pid)
+        held = resident(pid)
+        if job.load == "idle":
+            assert client.stdin is not None
+            with contextlib.suppress(BrokenPipeError):  # it failed: its last line says why
+                client.stdin.write("\n")
+                client.stdin.flush()
         figures = client.stdout.readline().split()
+        held = resident(pid) - held
         user, system = (after - then for after, then in zip(cpu_seconds(pid), before))
         _, errors = client.communicate(timeout=PATIENCE)
     finally:
@@ -164,6 +180,8 @@ def load(job: Job, size: int, port: int, pid: int, seconds: float) -> Sample:
     if len(figures) not in (3, 6) or not int(figures[0]):
         raise Failed(f"load: {last_line(errors) or 'no request was answered'}")
     answered, took, client_cpu = int(figures[0]), float(figures[1]), float(figures[2])
+    if job.load == "idle":
+        return {"each": held / answered, "connections": answered}
     used = user + system
     late = dict(zip(("p50", "p99", "p999"), map(float, figures[3:])))
     return {
@@ -179,12 +197,33 @@ def load(job: Job, size: int, port: int, pid: int, seconds: float) -> Sample:
 
 
 def cpu_seconds(pid: int) -> Tuple[float, float]:
-    """Return the user and the system time of a process, its threads and its dead children."""
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    user, system, of_children, for_children = map(int, fields[11:15])
+    """Return the user and the system time of a process, its threads, and its children and theirs."""
+    user = system = 0
+    for one in family(pid):
+        with open(f"/proc/{one}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        user += int(fields[11]) + int(fields[13])  # its own, and of children that are dead
+        system += int(fields[12]) + int(fields[14])
     tick = os.sysconf("SC_CLK_TCK")
-    return (user + of_children) / tick, (system + for_children) / tick
+    return user / tick, system / tick
+
+
+def resident(pid: int) -> int:
+    """Return the resident memory of a process and its children in bytes."""
+    pages = 0
+    for one in family(pid):
+        with open(f"/proc/{one}/statm") as statm:
+            pages += int(statm.read().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def family(pid: int) -> List[int]:
+    """Return a process and its children that live, and theirs."""
+    found = [pid]
+    for one in found:  # which grows meanwhile
+        for children in Path(f"/proc/{one}/task").glob("*/children"):
+            found += map(int, children.read_text().split())
+    return found
 
 
 def compiled_load() -> Optional[str]:

@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Mapping, NamedTuple, Tuple
+from typing import Mapping, NamedTuple, Sequence, Tuple
 
 LIBRARIES: Tuple[str, ...] = (
     "genlet", "asyncio", "uvloop", "gevent", "eventlet", "trio", "curio", "raw",
 )  # fmt: skip
+
+
+# The servers of HTTP, each with the packages that its program needs.
+SERVERS: Mapping[str, Tuple[str, ...]] = MappingProxyType(
+    {
+        "genlet": ("httptools",),
+        "genlet_h11": ("h11",),
+        "genlet_wsgi": ("httptools",),
+        "genlet_inline": ("httptools",),
+        "uvicorn": ("uvicorn", "httptools"),
+        "uvicorn_uvloop": ("uvicorn", "httptools", "uvloop"),
+        "uvicorn_h11": ("uvicorn", "h11", "uvloop"),
+        "hypercorn": ("hypercorn",),
+        "aiohttp": ("aiohttp",),
+        "granian": ("granian",),
+        "eventlet": ("eventlet",),
+        "gevent": ("gevent",),
+        "gunicorn": ("gunicorn",),
+        "waitress": ("waitress",),
+        "raw": (),
+    }
+)
 
 
 class Job(NamedTuple):
@@ -22,7 +44,7 @@ class Job(NamedTuple):
         quick: The same for ``--quick``.
         options: Of a server and its load: ``tls``, ``size`` of a message, ``active`` connections,
             ``share`` of the capacity in percent, one ``greedy`` connection.
-        load: What the load generator does: ``echo``, ``churn``, ``udp`` or ``open``.
+        load: What the load generator does: ``echo``, ``churn``, ``udp``, ``open`` or ``idle``.
     """
 
     folder: str
@@ -34,8 +56,18 @@ class Job(NamedTuple):
     options: Mapping[str, int] = MappingProxyType({})
     load: str = "echo"
 
+    @property
+    def contestants(self) -> Sequence[str]:
+        """The names of those that might compete, in the order of the tables."""
+        return tuple(SERVERS) if self.folder == "http" else LIBRARIES
+
     def suits(self, library: str, size: int) -> bool:
-        """Whether *library* can do it: the raw loop knows no TLS, and greenlets need 8 KB each."""
+        """Whether *library* can do it: the raw loop knows no TLS, and greenlets need 8 KB each.
+
+        waitress asks for the state of every connection at every turn: 10,000 take it minutes.
+        """
+        if library == "waitress":
+            return size <= 1_000
         if library == "raw":
             return not self.options.get("tls")
         greenlets = library in ("gevent", "eventlet")
@@ -47,7 +79,8 @@ class Job(NamedTuple):
     def name(self) -> str:
         """What the results are filed under."""
         parts = [self.folder, *(f"{key}{value}" for key, value in sorted(self.options.items()))]
-        return "-".join(parts if self.load != "churn" else [*parts, self.load])
+        told = self.load == "churn" or self.load == "idle"
+        return "-".join([*parts, self.load] if told else parts)
 
 
 # At a part of the capacity, alone and beside a greedy connection.
@@ -100,4 +133,10 @@ JOBS: Tuple[Job, ...] = (
     Job("proxy", "relay an echo", "CPU µs", "server", (100,), (10,), {"size": 64}),
     Job("udp", "echo a datagram", "CPU µs", "server", (50,), (5,), {"size": 64}, "udp"),
     *LATENCY,
+    Job("http", "a request on a kept connection", "CPU µs", "server", (50,), (5,)),
+    Job("http", "a request on a new connection", "CPU µs", "server", (50,), (), load="churn"),
+    Job("http", "an idle connection after a request", "bytes", "server", (10_000,), (100,),
+        load="idle"),
+    Job("http", "how late an answer is at 50 % of capacity", "µs, p99", "server", (50,), (),
+        {"share": 50}, "open"),
 )  # fmt: skip

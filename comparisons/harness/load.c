@@ -1,6 +1,8 @@
 /* Load for an echo server: keep ACTIVE of CONNECTIONS busy with one message after the other.
  *
- *   load PORT CONNECTIONS ACTIVE SIZE SECONDS
+ *   load PORT CONNECTIONS ACTIVE SIZE SECONDS [MESSAGE ANSWER]
+ *
+ * Without a MESSAGE, SIZE bytes are sent, and must come back; with one, ANSWER bytes of "HTTP/1.1 200".
  *
  * Prints "go" when every connection is open and warm, then, SECONDS later, one line: the requests
  * answered since "go", the seconds that took, and its own CPU seconds.
@@ -23,7 +25,8 @@
 struct connection { int fd; size_t unsent, missing; };
 
 static const char *message;
-static size_t size;
+static size_t size, answer;
+static int echo = 1;
 static int epoll;
 
 static double now(void) {
@@ -75,11 +78,14 @@ static long serve(double seconds) {
             ssize_t got = recv(c->fd, buffer, sizeof buffer, 0);
             if (got < 0 && errno == EAGAIN) continue;
             if (got <= 0 || (size_t)got > c->missing) fail("recv: the server closed or sent too much");
-            for (ssize_t k = 0; k < got; k += 4096) if (buffer[k] != 'x') fail("recv: wrong bytes");
+            for (ssize_t k = 0; echo && k < got; k += 4096) if (buffer[k] != 'x') fail("recv: wrong bytes");
+            if (!echo && c->missing == answer && strncmp(buffer, "HTTP/1.1 200", got < 12 ? got : 12))
+                fail("recv: another answer");
             c->missing -= got;
             if (!c->missing) {
                 answered++;
-                c->missing = c->unsent = size;
+                c->missing = answer;
+                c->unsent = size;
                 push(c);
             }
         }
@@ -88,13 +94,20 @@ static long serve(double seconds) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 6) return 2;
+    if (argc != 6 && argc != 8) return 2;
     int port = atoi(argv[1]), connections = atoi(argv[2]), active = atoi(argv[3]);
     size = strtoul(argv[4], NULL, 10);
     double seconds = atof(argv[5]);
     char *text = malloc(size);
     memset(text, 'x', size);
     message = text;
+    answer = size;
+    if (argc == 8) {
+        echo = 0;
+        message = argv[6];
+        size = strlen(message);
+        answer = strtoul(argv[7], NULL, 10);
+    }
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
@@ -110,7 +123,7 @@ int main(int argc, char **argv) {
         int one = 1;
         setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         fcntl(c->fd, F_SETFL, O_NONBLOCK);
-        c->missing = size;
+        c->missing = answer;
         watch(c, EPOLL_CTL_ADD, EPOLLIN);
     }
     for (int i = 0; i < active; i++) {

@@ -9,11 +9,16 @@ import sys
 from pathlib import Path
 from typing import Dict, List, NamedTuple
 
+from .jobs import SERVERS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # Nothing that needs a compiler where there may be none: what has no wheel for the interpreter is left
 # out, and the table shows a gap.  curio is pure Python, and has no wheel for anybody.
-WANTED = ("trio", "gevent", "eventlet", "uvloop", "curio", "exceptiongroup")
+WANTED = (
+    "trio", "gevent", "eventlet", "uvloop", "curio", "exceptiongroup", "h11", "httptools",
+    "uvicorn", "hypercorn", "aiohttp", "granian", "gunicorn", "waitress",
+)  # fmt: skip
 
 
 class Interpreter(NamedTuple):
@@ -29,8 +34,10 @@ class Interpreter(NamedTuple):
     label: str
     versions: Dict[str, str]
 
-    def has(self, library: str) -> bool:
-        """Whether *library* can run here; asyncio and the raw loop come with Python."""
+    def has(self, library: str, folder: str = "") -> bool:
+        """Whether *library* can do the job of *folder*; asyncio and the raw loop come with Python."""
+        if folder == "http":
+            return all(need in self.versions for need in SERVERS[library])
         return library in ("genlet", "asyncio", "raw") or library in self.versions
 
 
@@ -43,24 +50,28 @@ def prepare(python: str, home: Path) -> Interpreter:
     name, version = identity
     folder = home / f"{name}-{version}"
     inside = folder / "bin" / "python"
-    if not (folder / "ready").exists():
-        say(f"making {folder} with {', '.join(WANTED)}")
-        subprocess.run([python, "-m", "venv", str(folder)], check=True)
+    ready = folder / "ready"  # the names of what was installed, or was tried
+    tried = ready.read_text().split() if ready.exists() else None
+    missing = [wanted for wanted in WANTED if wanted not in (tried or ())]
+    if missing:
+        say(f"making {folder} with {', '.join(missing)}")
+        if tried is None:
+            subprocess.run([python, "-m", "venv", str(folder)], check=True)
         pip = [str(inside), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        for wanted in WANTED:
+        for wanted in missing:
             binary = [] if wanted == "curio" else ["--only-binary", ":all:"]
             done = subprocess.run([*pip, *binary, wanted], capture_output=True, text=True)
             if done.returncode or not imports(str(inside), wanted):
                 say(f"  {wanted} cannot be had for {name} {version}")
-        (folder / "ready").touch()
+        ready.write_text("\n".join(WANTED) + "\n")
     listing = subprocess.run(
         [str(inside), "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     versions = {
-        row["name"]: row["version"]
+        row["name"].lower(): row["version"]
         for row in json.loads(listing.stdout)
-        if row["name"] in WANTED and imports(str(inside), row["name"])
+        if row["name"].lower() in WANTED and imports(str(inside), row["name"].lower())
     }
     label = {"cpython": "CPython", "pypy": "PyPy"}.get(name, name) + " " + version
     return Interpreter(str(inside), label, versions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
-from .jobs import JOBS, LIBRARIES, Job
+from .jobs import JOBS, LIBRARIES, SERVERS, Job
 from .results import Results, digits
 from .targets import Verdict, across, verdicts
 
@@ -81,6 +81,8 @@ def markdown(results: Results) -> str:
     speed: List[str] = []
     late: List[str] = []
     for job in JOBS:
+        if job.folder == "http":
+            continue
         for size in sorted(map(int, results.samples.get(job.name, {}))):
             row = [cell(results, job, size, name) for name in present]
             lines.append(f"| {title(job)} | {size:,} | " + " | ".join(row) + " |")
@@ -96,6 +98,7 @@ def markdown(results: Results) -> str:
     if late:
         lines += ["", "How late the answers of an open loop are, µs: p50, p99, p99.9:", ""]
         lines += heading + late
+    lines += servers(results)
     if results.calls:
         lines += ["", "System calls an echo request, 100 connections of 64 bytes:", ""]
         lines += [
@@ -108,6 +111,39 @@ def markdown(results: Results) -> str:
     for where, why in results.failures.items():
         lines += ["", f"Not run: {where}: {why}"]
     return "\n".join(lines) + "\n"
+
+
+def servers(results: Results) -> List[str]:
+    """Return the table of the servers of HTTP, which has a row for each."""
+    jobs = [
+        (job, int(size))
+        for job in JOBS
+        if job.folder == "http"
+        for size in results.samples.get(job.name, {})
+    ]
+    if not jobs:
+        return []
+    titles = [f"{title(job)} ({size:,})" for job, size in jobs]
+    speeds = [f"{job.title}, a second ({size:,})" for job, size in jobs if not special(job)]
+    lines = ["", 'Servers of HTTP that answer "Hello, world!":', ""]
+    lines.append(f"| | {' | '.join([*titles, *speeds])} |")
+    lines.append("|---|" + "---:|" * len([*titles, *speeds]))
+    for name in SERVERS:
+        row = [
+            lateness(results, job, size, name)
+            if job.load == "open"
+            else cell(results, job, size, name)
+            for job, size in jobs
+        ]
+        row += [per_second(results, job, size, name) for job, size in jobs if not special(job)]
+        if any(row):
+            lines.append(f"| {name} | {' | '.join(row)} |")
+    return lines
+
+
+def special(job: Job) -> bool:
+    """Whether a job of a server is not about requests a second."""
+    return job.load in ("idle", "open")
 
 
 def cell(results: Results, job: Job, size: int, library: str) -> str:
@@ -133,6 +169,8 @@ def lateness(results: Results, job: Job, size: int, library: str) -> str:
 
 def title(job: Job, *, unit: bool = True) -> str:
     """Return what a row of the table is called."""
+    if job.folder == "http" and job.load == "open":
+        return f"{job.title}, µs: p50 / p99 / p99.9"
     size = job.options.get("size", 64)
     message = f", {size // 1024} KiB" if size > 64 else ""
     return f"{job.title}{message}" + (f", {job.unit}" if unit else "")

@@ -77,9 +77,9 @@ class Results:
         values = [sample[figure] for sample in samples]
         return Summary(statistics.median(values), min(values), max(values))
 
-    def ratio(self, job: str, size: int, library: str) -> Optional[float]:
-        """Return genlet's median over that of *library*."""
-        ours, theirs = self.summary(job, size, "genlet"), self.summary(job, size, library)
+    def ratio(self, job: str, size: int, library: str, own: str = "genlet") -> Optional[float]:
+        """Return genlet's median over that of *library*; *own* is which of genlet's programs."""
+        ours, theirs = self.summary(job, size, own), self.summary(job, size, library)
         return ours.median / theirs.median if ours and theirs else None
 
     def save(self, path: Path) -> None:

@@ -16,6 +16,7 @@ class Target(NamedTuple):
         peer: Whose figure it is measured against.
         bound: The most that meets the target.
         alarm: More than this is a regression, whatever the hour: well above what was ever measured.
+        own: Which of genlet's programs.
     """
 
     what: str
@@ -24,6 +25,7 @@ class Target(NamedTuple):
     peer: Optional[str]
     bound: float
     alarm: float
+    own: str = "genlet"
 
     @property
     def sentence(self) -> str:
@@ -51,6 +53,15 @@ TARGETS: Tuple[Target, ...] = (
     Target("bytes a sleeper", "memory", 100_000, None, 1_000, 1_200),
     Target("import, ms", "import", 1, None, 15, 40),
     Target("run(noop)", "noop", 2_000, "asyncio", 0.15, 0.5),
+    Target("an HTTP request", "http", 50, "uvicorn_uvloop", 0.9, 1.3),
+    Target("an HTTP request", "http", 50, "eventlet", 0.3, 0.5),
+    Target("an HTTP request, h11", "http", 50, "uvicorn_h11", 0.7, 1.0, "genlet_h11"),
+    Target("a WSGI request on a thread", "http", 50, "eventlet", 0.9, 1.3, "genlet_wsgi"),
+    Target("a WSGI request on the kernel", "http", 50, "eventlet", 0.6, 0.9, "genlet_inline"),
+    Target("an HTTP connection", "http-churn", 50, "uvicorn_uvloop", 0.95, 1.4),
+    Target("an HTTP connection", "http-churn", 50, "eventlet", 0.6, 0.9),
+    Target("bytes an idle HTTP connection", "http-idle", 10_000, None, 7_000, 8_500),
+    Target("bytes an idle HTTP connection", "http-idle", 10_000, "uvicorn_uvloop", 0.9, 1.2),
 )
 CROWD = Target("10,000 open, 100 active", "echo-active100-size64", 10_000, "100 open", 1.2, 1.8)
 
@@ -86,10 +97,10 @@ def verdicts(results: Results) -> List[Verdict]:
     found: List[Verdict] = []
     for target in TARGETS:
         if target.peer is None:
-            own = results.summary(target.job, target.size, "genlet")
+            own = results.summary(target.job, target.size, target.own)
             value = own.median if own else None
         else:
-            value = results.ratio(target.job, target.size, target.peer)
+            value = results.ratio(target.job, target.size, target.peer, target.own)
         if value is not None:
             found.append(Verdict(target, value))
     crowd = results.summary(CROWD.job, CROWD.size, "genlet")

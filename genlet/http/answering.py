@@ -80,6 +80,7 @@ class Answering:
         "_body_size",
         "_cause",
         "_continued",
+        "_over",
         "_peer",
         "_read",
         "_service",
@@ -104,6 +105,7 @@ class Answering:
         self._read: bool = verdict.length == 0  # the body was read to its end
         self._spoiled: bool = False  # nobody knows where the next request would begin
         self._upgraded: bool = False
+        self._over: bool = False  # the connection is at the next request, or ends
         self._waited: float = 0.0  # seconds, for the body
         self._body_size: int = 0  # bytes of it so far
         self._writing: Optional[Writing] = None
@@ -139,13 +141,18 @@ class Answering:
         except BaseException as exc:
             self._cause = "client gone" if isinstance(exc, ClientGone) else "cancelled"
             fault = exc
+        self._over = True
         writing = self._writing
         if fault is not None or not (self._upgraded or (whole and writing is not None)):
             self._break_off()
         if service.log is not None:
             self._tell()
-        if self.request.ended is not None:
-            yield from self.request.ended()
+        request = self.request
+        # It knows this exchange: the two would wait for the garbage collector.
+        del self.request
+        if request.ended is not None:
+            yield from request.ended()
+        del request
         if fault is not None:
             try:
                 raise fault
@@ -267,9 +274,23 @@ class Answering:
 
     # ---- for the request ----
 
+    def check_goes_on(self) -> None:
+        """Refuse what would touch the exchanges that follow: a greenthread may outlive its handler.
+
+        Raises:
+            RuntimeError: The exchange is over.
+        """
+        if self._over:
+            raise RuntimeError("the request was answered: its body and its writer are gone")
+
     @green
     def read_body(self, limit: int) -> Green[Union[bytes, End]]:
         """Return the next bytes of the body; see `genlet.http.messages.Body.next`."""
+        self.check_goes_on()
+        return self._next_of_body(limit)
+
+    @green
+    def _next_of_body(self, limit: int) -> Green[Union[bytes, End]]:
         peer, wire, timeouts = self._peer, self._peer.wire, self._service.timeouts
         wire.limit = limit
         self._asked = True
@@ -428,7 +449,7 @@ class Answering:
         left = self._service.limits.discard
         try:
             while left >= 0:
-                piece = yield from self.read_body(self._body_size + left)
+                piece = yield from self._next_of_body(self._body_size + left)
                 if piece is END:
                     return True
                 left -= len(piece)
@@ -465,6 +486,7 @@ class Sending:
 
     @green
     def send(self, data: Union[bytes, str]) -> Green[None]:
+        self._answering.check_goes_on()
         if isinstance(data, str):
             data = data.encode()
         return self._answering.send_pieces(self._writing, data)

@@ -233,7 +233,9 @@ def judge(raw: bytes, limits: Limits) -> Verdict:
         if name in PROXIED or name[:12] == b"x-forwarded-":
             forwarded = True
         else:
-            values.setdefault(name, []).append(value.rstrip(b" \t"))
+            # llhttp takes "chunked" with a tab behind it for another coding.
+            blanks = b" " if name == b"transfer-encoding" else b" \t"
+            values.setdefault(name, []).append(value.rstrip(blanks))
     host = _host(values.get(b"host", []), modern)
     if method == "CONNECT":
         raise Refused(405, "this is no proxy")

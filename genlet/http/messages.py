@@ -86,6 +86,7 @@ class Writer(Protocol):
 
         Raises:
             ClientGone: The client has left, or has not read for too long.
+            RuntimeError: The exchange is over.
         """
         ...
 
@@ -133,6 +134,7 @@ class Body:
             BadRequest: It is not framed as it should be.
             ClientGone: The client has left before the end.
             TimeoutError: It came too slowly.
+            RuntimeError: The exchange is over.
         """
         if self._ended:
             yield from ()

@@ -66,7 +66,7 @@ def serve(
 
     It returns when it was stopped and all connections have ended.  Stopped, it finishes the requests
     in flight with ``Connection: close``; idle connections may send one more within
-    ``timeouts.parting``.
+    ``timeouts.parting``.  It does the same when all its listeners were closed by somebody else.
 
     Args:
         handler: Gives a `Response`.
@@ -154,6 +154,7 @@ def serve(
                 stopper=stopper,
                 drain=drain,
                 grace=grace,
+                on_closed=service.stop,
                 trusted=proxy_protocol,
             )
         finally:

@@ -110,7 +110,10 @@ class Writing:
             length = 0
         # How many bytes of the body are still to come; None if nobody has told.
         self._length: Optional[int] = length
-        if status != 304 and status != 204 and status != 101:
+        if status == 304:
+            if told is not None:
+                lines.append(f"Content-Length: {told}\r\n")
+        elif status != 204 and status != 101:
             if length is not None:
                 # HEAD is told how long the body would be; what a stream would have, nobody knows.
                 lines.append(f"Content-Length: {length}\r\n")

@@ -69,6 +69,7 @@ def serve(
     grace: float = 1.0,
     on_error: Optional[OnError] = None,
     on_full: Optional[Callable[[], object]] = None,
+    on_closed: Optional[Callable[[], object]] = None,
     trusted: Iterable[str] = (),
 ) -> Green[None]:
     """Accept connections and run ``handler(stream)`` for each in a greenthread of its own.
@@ -108,6 +109,8 @@ def serve(
             of the logger "genlet.net".
         on_full: Called, plainly, each time a listener finds *limit* handlers at work and waits for
             one of them to end; it may make one end.
+        on_closed: Called, plainly, when the last listener was closed, by anybody: it may make
+            handlers end that wait for nothing but more work.
         trusted: Addresses and networks of proxies, such as ("10.0.0.0/8", "unix").  A connection from
             there must begin with a header of the PROXY protocol, version 1 or 2, before any TLS, within
             *handshake_timeout*; the address in it is the stream's ``peer``.  From others no header is
@@ -127,7 +130,7 @@ def serve(
         handshake_timeout = check_seconds(handshake_timeout, "handshake_timeout")
         drain, grace = check_seconds(drain, "drain"), check_grace(grace)
         server = Server(
-            handler, limit, tls, handshake_timeout, on_error, on_full, Trusted(trusted)
+            handler, limit, tls, handshake_timeout, on_error, on_full, on_closed, Trusted(trusted)
         )
         yield from server.run(every, stopper or Stopper(), drain, grace)
     finally:
@@ -146,6 +149,7 @@ class Server:
         handshake_timeout: float,
         on_error: Optional[OnError],
         on_full: Optional[Callable[[], object]],
+        on_closed: Optional[Callable[[], object]],
         trusted: Trusted,
     ) -> None:
         self._handler: Handler = handler
@@ -153,6 +157,7 @@ class Server:
         self._handshake_timeout: float = handshake_timeout
         self._on_error: Optional[OnError] = on_error
         self._on_full: Optional[Callable[[], object]] = on_full
+        self._on_closed: Optional[Callable[[], object]] = on_closed
         self._trusted: Trusted = trusted
         self._name: str = getattr(handler, "__qualname__", None) or repr(handler)
         self._limit: int = limit
@@ -169,6 +174,8 @@ class Server:
                 for listener in listeners:
                     acceptors.spawn(self._accept_all, listener, stopper, connections)
                 yield from acceptors.join()
+            if self._on_closed is not None:
+                self._on_closed()
             with move_on_after(drain):
                 yield from connections.join()
             if connections.live:

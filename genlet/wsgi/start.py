@@ -104,8 +104,21 @@ class Start:
         found = STATUS.fullmatch(status) if isinstance(cast("object", status), str) else None
         if found is None:
             raise ResponseError(f"a status is like '200 OK', in a str; got {status!r}")
-        fields: List[Tuple[str, str]] = []
         self._close = False
+        try:
+            self._fields = self._checked(headers)
+        except ResponseError:
+            raise
+        except (TypeError, ValueError):
+            raise ResponseError(
+                "start_response takes the headers as a list of pairs, name and value; got a "
+                + type(headers).__name__
+            ) from None
+        self.status = int(found[1])
+        return self._write
+
+    def _checked(self, headers: Iterable[Tuple[str, str]]) -> List[Tuple[str, str]]:
+        fields: List[Tuple[str, str]] = []
         for name, value in headers:
             if not (
                 isinstance(cast("object", name), str) and isinstance(cast("object", value), str)
@@ -115,9 +128,7 @@ class Start:
                 )
             if not self._of_connection(name.lower(), value):
                 fields.append((_capitalized(name) if self._capitalize else name, value))
-        self._fields = fields
-        self.status = int(found[1])
-        return self._write
+        return fields
 
     def _of_connection(self, name: str, value: str) -> bool:
         """Whether a header concerns the connection, which is the server's, and is left out here.
@@ -151,7 +162,12 @@ class Start:
 
         Args:
             length: Of the body, if it is known and the application has not told it.
+
+        Raises:
+            ResponseError: ``start_response`` was not called.
         """
+        if not self.status:
+            raise ResponseError("the application has not called start_response")
         self.begun = True
         response = Response(body, self.status, self._fields)
         if length is not None and self.told is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -272,78 +271,3 @@ def test_command_that_cannot_serve_ends_with_2(words: List[str]) -> None:
     assert (out, status) == ("", 2)
     assert "error: " in err
     assert "Traceback" not in err
-
-
-# ---- behind nginx ----
-
-NGINX = """
-daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log info;
-events {{ worker_connections 64; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-    upstream app {{ server unix:{folder}/app; keepalive 8; }}
-    server {{
-        listen unix:{folder}/front;
-        location / {{
-            proxy_pass http://app;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host $host;
-            proxy_set_header X-Forwarded-For 192.0.2.7;
-            proxy_set_header X-Forwarded-Proto https;
-            proxy_request_buffering off;
-        }}
-    }}
-}}
-"""
-
-BEHIND = """
-import sys
-from genlet import http
-
-def handler(request):
-    body = yield from request.read()
-    return http.Response.json([request.client, request.scheme, request.host, len(body)])
-
-http.run(handler, unix=sys.argv[1], trusted=http.TrustedProxies(["unix"]),
-         ready=lambda listeners: print("ready", flush=True))
-"""
-
-
-@pytest.mark.skipif(
-    which("curl") is None or not os.path.exists("/usr/sbin/nginx"), reason="needs nginx and curl"
-)
-def test_server_behind_nginx_knows_the_client(tmp_path: Path) -> None:
-    """Behind nginx, by a Unix socket with kept connections, a request says who asks, and for what."""
-    (tmp_path / "conf").write_text(NGINX.format(folder=tmp_path))
-    front = tmp_path / "front"
-    with program("-c", BEHIND, str(tmp_path / "app")) as process:
-        assert line_of(process) == "ready"
-        with subprocess.Popen(
-            ["/usr/sbin/nginx", "-p", str(tmp_path), "-c", str(tmp_path / "conf")],
-            stderr=subprocess.PIPE,
-        ) as nginx:
-            try:
-                while not _connects(front) and nginx.poll() is None:
-                    select.select([], [], [], 0.01)
-                for size in (0, 5, 90000):
-                    told = curl(
-                        *("--unix-socket", str(front), "-H", "X-Forwarded-For: 6.6.6.6"),
-                        *("-H", "Transfer-Encoding: chunked", "--data-binary", "x" * size),
-                        "http://site.example/x",
-                    )
-                    assert told == f'["192.0.2.7","https","site.example",{size}]'
-            finally:
-                nginx.terminate()
-        process.send_signal(signal.SIGTERM)
-        assert ends(process)[1:] == ("", 0)
-    log = (tmp_path / "error.log").read_text()
-    assert "[error]" not in log
-    assert "[warn]" not in log
-
-
-def _connects(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(str(path)) == 0

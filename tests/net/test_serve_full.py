@@ -93,6 +93,43 @@ def test_on_full_is_not_called_while_there_are_slots() -> None:
     serving(handler, main, limit=2, on_full=lambda: calls.append("full"))
 
 
+@pytest.mark.parametrize("by", ["a stop", "somebody"])
+def test_on_closed_is_called_once_behind_the_last_listener(by: str) -> None:
+    """Handlers that would wait for more are told when nothing new can come, whatever closed it."""
+    calls: List[int] = []
+    waiting: List[Stream] = []
+
+    def handler(stream: Stream) -> Green[None]:
+        waiting.append(stream)
+        with pytest.raises(genlet.ClosedResource):
+            yield from stream.receive()
+
+    def on_closed() -> None:
+        calls.append(len(waiting))
+        for stream in waiting:
+            stream.close()
+
+    def main() -> Green[None]:
+        stopper = genlet.Stopper()
+        first, second = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
+        every = [*first, *second]
+        server = genlet.spawn(serve, handler, every, stopper=stopper, on_closed=on_closed)
+        with (yield from connect("127.0.0.1", first.port)):
+            while not waiting:
+                yield from turns(1)
+            first.close()
+            yield from turns(5)
+            assert calls == []
+            if by == "somebody":
+                second.close()
+            else:
+                stopper.stop()
+            yield from server.wait()
+
+    run(main)
+    assert calls == [1]
+
+
 def test_a_goodbye_holds_no_slot() -> None:
     """A client that lingers after its answer keeps no other one waiting; limit linger at most."""
 
