@@ -121,7 +121,7 @@ def serving(
             subprocess.Popen(
                 [interpreter.python, program(job, library), *arguments],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
-                preexec_fn=_large_and_pinned, start_new_session=True,
+                preexec_fn=_large_and_pinned,
             )
         )  # fmt: skip
         try:
@@ -132,7 +132,9 @@ def serving(
                 raise Failed(last_line(server.stderr.read().decode()) or "it ended at once")
             yield server.pid, json.loads(line)["port"]
         finally:
-            os.killpg(server.pid, signal.SIGKILL)  # its workers too
+            for one in family(server.pid):  # its workers too
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGKILL)
 
 
 def load(job: Job, size: int, port: int, pid: int, seconds: float) -> Sample:

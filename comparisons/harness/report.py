@@ -92,6 +92,8 @@ def markdown(results: Results) -> str:
             if job.load == "open":
                 row = [lateness(results, job, size, name) for name in present]
                 late.append(f"| {title(job, unit=False)} | {size:,} | " + " | ".join(row) + " |")
+    if lines == heading:
+        lines = []
     if speed:
         lines += ["", "The same servers' requests a second of wall time, client and all:", ""]
         lines += heading + speed
