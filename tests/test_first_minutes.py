@@ -389,6 +389,15 @@ def test_future_of_asyncio_says_whose_loop_it_needs() -> None:
         loop.close()
 
 
+def test_coroutine_that_needs_asyncios_loop_says_so() -> None:
+    """``asyncio.sleep`` finds no loop; the error says what that means here, and has Python's as its cause."""
+    import asyncio
+
+    with pytest.raises(RuntimeError, match="whose loop does not run here; await what") as caught:
+        run(drive, asyncio.sleep(1000))
+    assert str(caught.value.__cause__) == "no running event loop"
+
+
 def test_yield_of_a_coroutine_says_to_drive_it() -> None:
     """``yield coro`` for ``yield from drive(coro)``."""
     call = coroutine(1)
@@ -533,6 +542,21 @@ def test_deadlock_beside_a_thread_names_the_portal() -> None:
     with pytest.raises(Deadlock) as caught:
         run(lambda: Event[None]().wait())
     assert "other threads" not in str(caught.value)
+
+
+def test_deadlock_in_a_join_does_not_name_the_waiting_greenthread_as_the_holder() -> None:
+    """The owner of a group waits for the children, which are listed; nobody holds the group."""
+
+    def main() -> Green[None]:
+        with TaskGroup() as group:
+            group.spawn(lambda: Event[None]().wait())
+            yield from group.join()
+
+    with pytest.raises(Deadlock) as caught:
+        run(main)
+    assert "waits for the children to end" in str(caught.value)
+    assert "waits for an event" in str(caught.value)
+    assert "held by" not in str(caught.value)
 
 
 # ---- names ----------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ def describe(gt: Greenlet) -> List[str]:
     except BaseException:
         subject = None
     holder = holder_of(subject)
-    if holder is not None:
+    if holder is not None and holder is not gt:  # the owner of a group waits for its children
         lines.append(f"  held by {text_of(holder)}")
     for text in stack(gt).format():
         lines.extend(text.rstrip().splitlines())
