@@ -1,4 +1,4 @@
-"""What to write instead of the names of eventlet that genlet does not have."""
+"""What to write instead of the names of eventlet, trio, asyncio and gevent that genlet does not have."""
 
 from __future__ import annotations
 
@@ -32,6 +32,26 @@ INSTEAD: Dict[str, str] = {
     "asyncio": LATER,
     "zipkin": LATER,
     "debug": f"{LATER}: GENLET_DEBUG=1 and genlet.Runner(debug=True) report mistakes",
+    # Of trio, asyncio and gevent.
+    "open_nursery": "use genlet.TaskGroup",
+    "open_memory_channel": "use genlet.Channel",
+    "open_tcp_stream": "use genlet.net.connect",
+    "open_connection": "use genlet.net.connect",
+    "serve_tcp": "use genlet.net.serve",
+    "start_server": "use genlet.net.serve",
+    "sleep_forever": "use genlet.sleep(float('inf'))",
+    "create_task": "use genlet.spawn(fn, ...), which takes the function and its arguments, not a call",
+    "ensure_future": "use genlet.spawn(fn, ...)",
+    "wait_for": "use genlet.with_timeout(seconds, fn, ...), or genlet.fail_after",
+    "to_thread": THREAD,
+    "from_thread": "use genlet.portal, or genlet.tpool.from_thread in a function that tpool runs",
+    "CancelledError": "use genlet.Cancelled",
+    "TooSlowError": "genlet.fail_after raises Python's own TimeoutError",
+    "get_event_loop": "use genlet.get_hub",
+    "Greenlet": "use genlet.spawn(fn, ...), which returns a genlet.GreenThread",
+    "joinall": "use genlet.gather, or a genlet.TaskGroup",
+    "killall": "use a genlet.TaskGroup, and its cancel()",
+    "monkey": "nothing is patched: import from genlet.green what was patched",
     "hubs.timer": "use genlet.spawn_after, or the hub's schedule_call_global",
     "hubs.hub": "use genlet.Runner(hub=...)",
     "hubs.poll": "use genlet.use_hub('poll')",

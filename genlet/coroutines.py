@@ -61,7 +61,8 @@ def drive(aw: Awaitable[T]) -> Green[T]:
         What the ``await`` gives.
 
     Raises:
-        TypeError: *aw* cannot be awaited.
+        TypeError: *aw* cannot be awaited, or it awaits a future of asyncio's.
+        RuntimeError: It calls what needs asyncio's loop, such as ``asyncio.sleep``.
     """
     steps: object = aw
     if not isinstance(aw, (CoroutineType, GeneratorType)):
@@ -77,6 +78,13 @@ def drive(aw: Awaitable[T]) -> Green[T]:
         result = yield from cast("Generator[Trap, None, T]", steps)
         yield from generators.closed(getcurrent())
         return result
+    except RuntimeError as exc:
+        if str(exc) == "no running event loop":  # asyncio's words
+            raise RuntimeError(
+                "no running event loop: the coroutine calls asyncio, whose loop does not run here;"
+                " await what genlet has instead, such as genlet.sleep"
+            ) from exc
+        raise
     finally:
         generators.leave()
 

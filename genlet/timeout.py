@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Callable, TypeVar, Union, cast, overload
 
+from ._objects import name_of, text_of
 from .abc import Green, Op, green
 from .kernel import (
     Cancelled,
@@ -35,6 +36,19 @@ __all__ = [
 ]
 
 RAISE = object()
+
+
+def _not_green(fn: object) -> TypeError:
+    """Return the error for *fn*, whose call is none that waits."""
+    if callable(fn):
+        return TypeError(
+            f"with_timeout wants a green function; {name_of(fn)} is a plain one: call it without"
+            " with_timeout, or on a thread with tpool.execute_abandonable"
+        )
+    return TypeError(
+        "with_timeout wants the function, not its call: write with_timeout(seconds, fn, ...) for"
+        f" with_timeout(seconds, fn(...)); got {text_of(fn)}"
+    )
 
 
 @overload
@@ -69,7 +83,12 @@ def with_timeout(
     """
     timeout = Timeout(seconds)
     try:
-        return (yield from fn(*args, **kwargs))
+        if not callable(fn):
+            raise _not_green(fn)
+        call = fn(*args, **kwargs)
+        if not hasattr(type(call), "__iter__"):
+            raise _not_green(fn)
+        return (yield from call)
     except BaseException as exc:
         if exc is not timeout or timeout_value is RAISE:
             raise

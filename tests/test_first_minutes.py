@@ -7,9 +7,10 @@ import gc
 import pickle
 import socket as plain_socket
 import sys
+import threading
 from functools import partial
 from importlib.util import find_spec
-from typing import Any, AsyncGenerator, Callable, Iterator, List
+from typing import Any, AsyncGenerator, Callable, Iterator, List, cast
 
 import pytest
 
@@ -21,6 +22,7 @@ from genlet import (
     Channel,
     Condition,
     DAGPool,
+    Deadlock,
     Event,
     Green,
     GreenPile,
@@ -32,6 +34,7 @@ from genlet import (
     Runner,
     Semaphore,
     Stopper,
+    TaskGroup,
     amap,
     as_completed,
     drive,
@@ -44,12 +47,13 @@ from genlet import (
     spawn,
     tpool,
     trampoline,
+    with_timeout,
 )
 from genlet._absent import INSTEAD
 from genlet.green import socket
 from genlet.greenio import GreenSocket, shutdown_safe
 from genlet.greenthread import call_after_global, call_after_local, exc_after
-from genlet.net import ConnectError, connect
+from genlet.net import ConnectError, Stream, connect
 from genlet.net.connect import ConnectRefused
 
 Call = Callable[[], Any]
@@ -323,6 +327,236 @@ def test_yield_of_a_call_says_that_from_is_missing(call: Call) -> None:
 
     with pytest.raises(TypeError, match="did you write 'yield' for 'yield from'"):
         run(main)
+
+
+# ---- habits of other libraries --------------------------------------------------------------------
+
+
+async def asynchronous_numbers() -> AsyncGenerator[int, None]:
+    yield 1
+
+
+def nothing_that_waits() -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("fn", "text"),
+    [
+        (nothing_that_waits, "a function is green if it has a 'yield from' before what waits"),
+        (lambda: coroutine(1), r"is an async function: write VERB\(drive, "),
+        (asynchronous_numbers, "is an asynchronous generator: iterate over it with 'async for'"),
+    ],
+)
+def test_function_that_is_not_green_is_answered_by_its_kind(fn: Any, text: str) -> None:
+    """`run` and `spawn` say how a function of that kind is made green, or driven."""
+    with pytest.raises(TypeError, match=text.replace("VERB", "run")):
+        run(fn)
+
+    def main() -> Green[None]:
+        with pytest.raises(TypeError, match=text.replace("VERB", "spawn")):
+            spawn(fn)
+        yield from sleep(0)
+
+    run(main)
+
+
+def test_coroutine_instead_of_a_function_is_driven() -> None:
+    """``run(main())`` of an async function: what the error says to write works."""
+    call: Any = coroutine(1)
+    with pytest.raises(
+        TypeError, match=r"not a coroutine: write run\(drive, coroutine\(\.\.\.\)\)"
+    ):
+        run(call)
+    assert run(drive, coroutine(1)) is None
+
+
+def test_future_of_asyncio_says_whose_loop_it_needs() -> None:
+    """A coroutine that awaits asyncio in the end cannot be driven here."""
+    import asyncio
+
+    loop = asyncio.new_event_loop()
+
+    async def waits() -> None:
+        await loop.create_future()
+
+    try:
+        with pytest.raises(
+            TypeError, match="a future of asyncio's, which only asyncio's loop can"
+        ):
+            run(drive, waits())
+    finally:
+        loop.close()
+
+
+def test_coroutine_that_needs_asyncios_loop_says_so() -> None:
+    """``asyncio.sleep`` finds no loop; the error says what that means here, and has Python's as its cause."""
+    import asyncio
+
+    with pytest.raises(RuntimeError, match="whose loop does not run here; await what") as caught:
+        run(drive, asyncio.sleep(1000))
+    assert str(caught.value.__cause__) == "no running event loop"
+
+
+def test_yield_of_a_coroutine_says_to_drive_it() -> None:
+    """``yield coro`` for ``yield from drive(coro)``."""
+    call = coroutine(1)
+
+    def main() -> Any:
+        yield call
+
+    with pytest.raises(TypeError, match=r"not a trap: write 'yield from drive\(coro\)'"):
+        run(main)
+    call.close()
+
+
+def test_green_call_awaited_in_asyncio_names_genlet() -> None:
+    """asyncio prints what it was given; that says which function drives it."""
+    import asyncio
+
+    async def main() -> None:
+        await sleep(1)
+
+    with pytest.raises(RuntimeError, match=r"a wait of genlet, which genlet\.run\(\) must drive"):
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        (lambda: number, r"call it, as in gather\(number\(\), "),
+        (lambda: [1, 2], r"write gather\(\*calls\)"),
+        (lambda: spawn(number), r"write 'yield from gt\.wait\(\)', or gather\(gt\.wait\(\), "),
+        (lambda: coroutine(1), r"write gather\(drive\(coro\), "),
+    ],
+    ids=["function", "list", "greenthread", "coroutine"],
+)
+def test_gather_of_what_is_no_call_says_what_to_write(wrong: Call, text: str) -> None:
+    """asyncio's ``gather(task)``, a list, a function: each has its own answer."""
+
+    def main() -> Green[None]:
+        given = wrong()
+        with pytest.raises(TypeError, match=text):
+            yield from genlet.gather(given)
+
+    run(main)
+
+
+def test_with_timeout_of_what_is_not_green_names_with_timeout() -> None:
+    """A call, or a plain function, is told from a green function."""
+
+    def main() -> Green[None]:
+        wrong: List[Any] = [number(), len]
+        with pytest.raises(TypeError, match=r"^with_timeout wants the function, not its call"):
+            yield from with_timeout(1000, wrong[0])
+        with pytest.raises(TypeError, match=r"^with_timeout wants a green function; print is a"):
+            yield from with_timeout(1000, cast(Any, print))
+        wrong[0].close()
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: spawn(number), r"write 'yield from gt\.wait\(\)'"),
+        (Lock, r"write 'with \(yield from lock\.hold\(\)\):'"),
+        (Semaphore, r"write 'with \(yield from lock\.hold\(\)\):'"),
+    ],
+)
+def test_yield_from_an_object_says_which_call_to_write(make: Call, text: str) -> None:
+    """``await task`` and ``async with lock`` of other libraries, with the words changed only."""
+
+    def main() -> Green[None]:
+        wrong = make()
+        with pytest.raises(TypeError, match=text):
+            yield from wrong
+
+    run(main)
+
+
+@pytest.mark.parametrize("name", ["start_soon", "create_task", "cancel_scope"])
+def test_name_of_another_librarys_group_is_answered(name: str) -> None:
+    """trio's and asyncio's names of a group's calls; others stay plain errors."""
+
+    def main() -> Green[None]:
+        with TaskGroup() as group:
+            with pytest.raises(AttributeError, match=f"has no attribute '{name}': (write|use) "):
+                getattr(group, name)
+            with pytest.raises(AttributeError, match="has no attribute 'spwan'"):
+                getattr(group, "spwan")  # noqa: B009
+        yield from sleep(0)
+
+    run(main)
+
+
+@pytest.mark.parametrize("name", ["receive_some", "recv", "read", "readline", "write", "aclose"])
+def test_name_of_another_librarys_stream_is_answered(name: str) -> None:
+    """trio's, asyncio's and a socket's names of a stream's calls."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(AttributeError, match=f"no attribute '{name}': (use|send)"):
+        getattr(Stream(ours), name)
+
+
+# ---- threads --------------------------------------------------------------------------------------
+
+
+def test_spawn_in_a_thread_beside_a_run_names_the_portal() -> None:
+    """Where another thread has a run, the error says how to reach it."""
+    errors: List[str] = []
+
+    def outside() -> None:
+        try:
+            spawn(number)
+        except RuntimeError as exc:
+            errors.append(str(exc))
+
+    def main() -> Green[None]:
+        thread = threading.Thread(target=outside)
+        thread.start()
+        thread.join()
+        yield from sleep(0)
+
+    run(main)
+    assert errors == [
+        "no kernel runs in this thread: start one with genlet.run(main), or reach the run of another"
+        " thread through genlet.portal()"
+    ]
+
+
+def test_deadlock_beside_a_thread_names_the_portal() -> None:
+    """A thread without a portal cannot wake a greenthread; the report says what it needs."""
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+
+    def main() -> Green[None]:
+        thread.start()
+        yield from Event[None]().wait()
+
+    try:
+        with pytest.raises(Deadlock, match=r"wakes a greenthread through genlet\.portal\(\)$"):
+            run(main)
+    finally:
+        stop.set()
+        thread.join()
+    with pytest.raises(Deadlock) as caught:
+        run(lambda: Event[None]().wait())
+    assert "other threads" not in str(caught.value)
+
+
+def test_deadlock_in_a_join_does_not_name_the_waiting_greenthread_as_the_holder() -> None:
+    """The owner of a group waits for the children, which are listed; nobody holds the group."""
+
+    def main() -> Green[None]:
+        with TaskGroup() as group:
+            group.spawn(lambda: Event[None]().wait())
+            yield from group.join()
+
+    with pytest.raises(Deadlock) as caught:
+        run(main)
+    assert "waits for the children to end" in str(caught.value)
+    assert "waits for an event" in str(caught.value)
+    assert "held by" not in str(caught.value)
 
 
 # ---- names ----------------------------------------------------------------------------------------

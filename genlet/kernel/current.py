@@ -38,7 +38,10 @@ def running_kernel() -> Kernel:
                 "this process was forked from inside genlet.run(): the kernel it inherited is inert;"
                 " start one of its own with genlet.run(main)"
             )
-        raise RuntimeError("no kernel runs in this thread: start one with genlet.run(main)")
+        raise RuntimeError(
+            "no kernel runs in this thread: start one with genlet.run(main)"
+            + (", or reach the run of another thread through genlet.portal()" if kernels else "")
+        )
     return scheduler
 
 

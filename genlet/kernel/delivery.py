@@ -409,6 +409,10 @@ def arming_failed(kernel: Kernel, gt: Greenlet, trap: object, exc: BaseException
 
 def _hint(yielded: object) -> str:
     """Return what may have been meant by ``yield`` of what is no trap."""
+    if hasattr(type(yielded), "cr_frame"):
+        return ": write 'yield from drive(coro)' for a coroutine that awaits green calls"
+    if hasattr(type(yielded), "_asyncio_future_blocking"):
+        return ": it is a future of asyncio's, which only asyncio's loop can wait for"
     if hasattr(type(yielded), "send"):
         return ": did you write 'yield' for 'yield from'?"
     if is_a(yielded, Trap):

@@ -32,6 +32,7 @@ from .waits import Wait, Waiters
 if TYPE_CHECKING:
     from contextvars import Context
     from traceback import StackSummary
+    from typing import NoReturn
 
     from typing_extensions import Concatenate, ParamSpec
 
@@ -114,6 +115,13 @@ class GreenThread(Greenlet, Generic[T]):
 
     def __bool__(self) -> bool:
         return self.gen is not None and self.started
+
+    if not TYPE_CHECKING:  # the type checkers report the statement as well
+
+        def __iter__(self) -> NoReturn:
+            raise TypeError(
+                "'yield from' needs a call; a GreenThread is none: write 'yield from gt.wait()'"
+            )
 
     # ---- ending it ----
 

@@ -112,7 +112,7 @@ def describe(gt: Greenlet) -> List[str]:
     except BaseException:
         subject = None
     holder = holder_of(subject)
-    if holder is not None:
+    if holder is not None and holder is not gt:  # the owner of a group waits for its children
         lines.append(f"  held by {text_of(holder)}")
     for text in stack(gt).format():
         lines.extend(text.rstrip().splitlines())
@@ -126,6 +126,14 @@ def deadlock(greenthreads: Sequence[Greenlet]) -> str:
         lines.extend("  " + line for line in describe(gt))
     if len(greenthreads) > LISTED:
         lines.append(f"  ... and {len(greenthreads) - LISTED} more")
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        own = (threading.main_thread(), threading.current_thread())
+        if any(not thread.daemon and thread not in own for thread in threading.enumerate()):
+            lines.append(
+                "  other threads run, and none has a portal: a thread wakes a greenthread through"
+                " genlet.portal()"
+            )
     return (
         "every greenthread waits, and no timer, descriptor, thread or signal can wake one:\n"
         + "\n".join(lines)
@@ -183,6 +191,10 @@ def _write(text: str) -> None:
 
 def not_callable(verb: str, fn: object) -> TypeError:
     """Return the error for something that is not even callable."""
+    if hasattr(type(fn), "cr_frame"):
+        name = name_of(fn)
+        cast(Any, fn).close()  # else it complains as well that it was never awaited
+        return TypeError(f"{verb} wants a green function, not a coroutine: {_driven(verb, name)}")
     if hasattr(type(fn), "send"):
         name = name_of(fn)
         return TypeError(
@@ -203,10 +215,27 @@ def not_green(verb: str, fn: object, result: object) -> TypeError:
     if hasattr(type(result), "cr_frame"):
         cast(Any, result).close()
         return TypeError(
-            f"{verb} wants a green function, a generator that yields traps; {name} is an async"
-            " function"
+            f"{verb} wants a green function; {name} is an async function: {_driven(verb, name)}"
+        )
+    if hasattr(type(result), "ag_frame"):
+        return TypeError(
+            f"{verb} wants a green function; {name} is an asynchronous generator: iterate over it with"
+            f" 'async for' in an async function fn, and {_driven(verb, 'fn')}"
         )
     return TypeError(
-        f"{verb} wants a green function; {name} is a plain one, it returned {text_of(result)}: run it on"
-        " a thread with 'yield from tpool.execute(fn, ...)', or just call it"
+        f"{verb} wants a green function; {name} is a plain one, it returned {text_of(result)}: a function"
+        " is green if it has a 'yield from' before what waits; "
+        + (
+            "is that missing?"
+            if verb == "run"
+            else "if nothing in it waits, call it; if it blocks, write 'yield from tpool.execute(fn, ...)'"
+        )
+    )
+
+
+def _driven(verb: str, name: str) -> str:
+    """Return how a coroutine runs on the kernel."""
+    return (
+        f"write {verb}(drive, {name}(...)), which runs what awaits green calls; what awaits asyncio's"
+        " needs asyncio's loop"
     )

@@ -90,6 +90,10 @@ class Suspension(Trap):
     queued: bool = False  # its greenthread is in the ready queue: it settles when resumed
     unstarted: bool = False  # nothing of the greenthread has run yet
 
+    def __repr__(self) -> str:
+        # Other loops print it when they are given green code.
+        return f"<{type(self).__name__}, a wait of genlet, which genlet.run() must drive>"
+
     @property
     def live(self) -> bool:
         """Whether a greenthread waits here and has not been woken."""

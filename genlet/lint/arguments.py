@@ -33,6 +33,8 @@ TAKING = frozenset(
 )
 # Functions of genlet that call a plain function, by name.
 CALLING_BACK = frozenset({"link", "call_soon"})
+# Of the standard library: the place and the name of the function that a thread calls.
+IN_THREADS = {"threading.Thread": (1, "target"), "threading.Timer": (1, "function")}
 # Of a value that is printed or logged, only its text is wanted.
 PRINTED = Made("builtins.str")
 ADDING = frozenset({"append", "appendleft", "add", "insert"})
@@ -64,6 +66,8 @@ def passed(place: Place, node: ast.Call) -> None:
                 used(place, arg, f"an argument of {words(node)}")
         return
     if isinstance(function, External):
+        if function.name in IN_THREADS:
+            _in_a_thread(place, node, *IN_THREADS[function.name])
         if function.name.startswith("logging."):
             _printed(place, node, "logged")
         if function.name.startswith(VALUES):
@@ -143,6 +147,24 @@ def _called_back(place: Place, verb: str, arg: ast.expr) -> None:
                 "GL206",
                 f"{ast.unparse(call)} in a link makes a generator, and nothing of it runs: the"
                 f" greenthread has ended, write '{ast.unparse(call)[: -len('.wait()')]}.result()'",
+            )
+
+
+def _in_a_thread(place: Place, node: ast.Call, index: int, name: str) -> None:
+    """GL206: the function that a thread calls is green, and nothing of it runs."""
+    given = [one.value for one in node.keywords if one.arg == name] or node.args[index : index + 1]
+    for arg in given:
+        called = callable_shape(place.shape(arg))
+        if (
+            isinstance(called, Returning)
+            and isinstance(called.result, Undriven)
+            and called.result.sure
+        ):
+            place.report(
+                arg,
+                "GL206",
+                f"a thread calls {short(arg)} as a plain function, so nothing of it runs: write"
+                f" '{name}=run, args=({short(arg)}, ...)' for a run of its own, or start it with spawn",
             )
 
 

@@ -7,7 +7,17 @@ from typing import Iterator, List, Optional, Sequence, cast
 
 from .annotations import annotated
 from .answers import shape_of
-from .model import Function, FunctionInfo, Instance, Made, Nothing, Shape, Undriven, Variable
+from .model import (
+    External,
+    Function,
+    FunctionInfo,
+    Instance,
+    Made,
+    Nothing,
+    Shape,
+    Undriven,
+    Variable,
+)
 from .place import Place, refuses, words
 from .syntax import TRIES, children, last_name
 from .values import member
@@ -74,13 +84,21 @@ def drove(place: Place, node: ast.YieldFrom) -> None:
     value = node.value
     if not isinstance(value, ast.Call):
         return
+    called = place.shape(value.func)
+    if isinstance(called, External) and called.name.startswith("asyncio."):
+        place.report(
+            node,
+            "GL205",
+            f"{words(value)} is for asyncio's loop, which does not run here: call what genlet has for it",
+        )
+        return
     shape = place.shape(value)
     if isinstance(shape, Made) and shape.name == "types.CoroutineType":
         place.report(
             node,
             "GL205",
-            f"{words(value)} is a coroutine, which 'yield from' cannot drive: await it in an"
-            " 'async def'",
+            f"{words(value)} is a coroutine, which 'yield from' cannot drive: write 'yield from"
+            f" drive({words(value)})', or await it in an 'async def'",
         )
     elif isinstance(place.shape(value.func), Function) and _is_no_iterable(shape):
         place.report(

@@ -19,7 +19,7 @@ import warnings
 from typing import IO, TYPE_CHECKING, Any, Callable, List, Optional, Protocol, Union, cast
 
 from .._counts import check_count, check_size
-from .._plain import NextInLoop
+from .._plain import NextInLoop, advised
 from ..abc import Green, green
 from ..end import END, End
 from ..errors import BusyResource, ClosedResource, IncompleteReadError, LimitOverrunError
@@ -63,6 +63,21 @@ class Transport(Protocol):
     def close(self) -> None: ...
 
 
+# What trio, asyncio and sockets call it.
+_ADVICE = {
+    "receive_some": "use receive(max_bytes)",
+    "recv": "use receive(max_bytes)",
+    "read": "use receive(max_bytes), or read_all()",
+    "readexactly": "use read_exactly(size)",
+    "readuntil": "use read_until(separator)",
+    "readline": "use read_line()",
+    "write": "use send_all(data), which waits",
+    "drain": "send_all(data) waits by itself",
+    "sendall": "use send_all(data)",
+    "aclose": "use finish(), or close() to break off",
+}
+
+
 class Stream(NextInLoop):
     r"""A connection that carries bytes both ways.
 
@@ -96,6 +111,11 @@ class Stream(NextInLoop):
         self._refusal: Optional[str] = None
         self._sent: bool = False
         self._finished: bool = False
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            return advised(self, name, _ADVICE)
 
     # ---- receiving ----
 

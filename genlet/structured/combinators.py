@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from types import GeneratorType
+from types import CoroutineType, GeneratorType
 from typing import (
     Any,
     Callable,
@@ -21,6 +21,7 @@ from typing import (
 
 from .._compat import is_fresh
 from .._counts import check_count
+from .._objects import name_of
 from .._plain import NextInLoop
 from ..abc import Green, Op, green
 from ..end import END, End
@@ -291,5 +292,19 @@ def _check(verb: str, greens: Tuple[Green[Any], ...]) -> None:
             call.close()
         raise TypeError(
             f"{verb} wants green calls that are yet to be driven, as in"
-            f" {verb}(fetch('a'), fetch('b')); got {wrong!r}"
+            f" {verb}(fetch('a'), fetch('b')); got {wrong!r}{_meant(verb, wrong)}"
         )
+
+
+def _meant(verb: str, wrong: object) -> str:
+    """Return what to write for *wrong*, which is no fresh green call."""
+    if isinstance(wrong, GreenThread):
+        return f": write 'yield from gt.wait()', or {verb}(gt.wait(), ...)"
+    if isinstance(wrong, CoroutineType):
+        wrong.close()  # else it complains as well that it was never awaited
+        return f": write {verb}(drive(coro), ...)"
+    if isinstance(wrong, (list, tuple, set)):
+        return f": write {verb}(*calls)"
+    if callable(wrong):
+        return f": call it, as in {verb}({name_of(wrong).rpartition('.')[2]}(), ...)"
+    return ""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, List, Optional, 
 
 from .._compat import exception_group
 from .._objects import context_of, is_a, set_context
+from .._plain import advised
 from ..abc import Green, green
 from ..errors import Unjoined
 from ..kernel import (
@@ -61,6 +62,14 @@ class Ready(Generic[R]):
         self._is_set = True
         self._value = value
         self._waiters.wake_all(None)
+
+
+# What trio and asyncio call it.
+_ADVICE = {
+    "start_soon": "write spawn(fn, ...)",
+    "create_task": "write spawn(fn, ...), which takes the function and its arguments, not a call",
+    "cancel_scope": "use scope, or cancel(reason)",
+}
 
 
 class TaskGroup(Group):
@@ -118,6 +127,11 @@ class TaskGroup(Group):
         self._drained: Waiters[None] = Waiters()
 
     # ---- the block ----
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            return advised(self, name, _ADVICE)
 
     def __enter__(self) -> Self:
         self.open(getcurrent())

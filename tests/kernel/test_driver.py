@@ -188,7 +188,10 @@ REFUSED: Dict[str, Callable[[], object]] = {
     r"^run wants the function, not its call: write run\(noop, \.\.\.\)": lambda: noop(),
     r"^run wants a green function; got 7$": lambda: 7,
     r"; plain is a plain one, it returned 7": lambda: plain,
-    r"; coroutine is an async function$": lambda: coroutine,
+    r"; coroutine is an async function: write run\(drive, coroutine\(\.\.\.\)\)": lambda: (
+        coroutine
+    ),
+    r"not a coroutine: write run\(drive, coroutine\(\.\.\.\)\)": lambda: coroutine(),
     r"^run wants a fresh generator; started\(\) returned one": lambda: started,
 }
 

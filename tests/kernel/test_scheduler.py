@@ -545,14 +545,13 @@ SPAWN_ERRORS = [
     (
         plain,
         (7,),
-        "VERB wants a green function; plain is a plain one, it returned 7: run it on a thread with"
-        " 'yield from tpool.execute(fn, ...)', or just call it",
+        "VERB wants a green function; plain is a plain one, it returned 7: a function is green if it"
+        " has a 'yield from' before what waits; ",
     ),
     (
         coroutine,
         (),
-        "VERB wants a green function, a generator that yields traps; coroutine is an async"
-        " function",
+        "VERB wants a green function; coroutine is an async function: write VERB(drive, coroutine(...))",
     ),
     (
         driven,

@@ -300,6 +300,9 @@ WRONG: List[Wrong] = [
     Wrong("GL206", "gt.link(number)"),
     Wrong("GL206", "gt.link(lambda one: one.wait())"),
     Wrong("GL206", "def on_end(one):\n    value = one.wait()\n    return value\ngt.link(on_end)"),
+    Wrong("GL206", "threading.Thread(target=number)"),
+    Wrong("GL206", "threading.Thread(None, number, args=(1,)).start()"),
+    Wrong("GL206", "threading.Timer(1, number)"),
     Wrong("GL206", "with portal() as door:\n    door.call_soon(number)"),
     Wrong("GL207", "yield 5"),
     Wrong("GL207", "yield plain(1)"),
@@ -314,6 +317,7 @@ WRONG: List[Wrong] = [
     Wrong("GL204", "yield from lock.release()"),
     Wrong("GL204", "yield from spawn(number, 1)"),
     Wrong("GL205", "yield from native()"),
+    Wrong("GL205", "import asyncio\nyield from asyncio.sleep(1)"),
     # Interrupted.
     Wrong("GL211", "try:\n    yield from number()\nfinally:\n    yield from conn.close()"),
     Wrong(

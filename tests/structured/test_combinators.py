@@ -120,13 +120,19 @@ def test_what_is_no_fresh_green_call_is_refused_and_the_rest_closed(verb: str) -
     def main() -> Green[None]:
         driven = gives(1)
         driven.send(None)
-        for wrong in (gives, 7, driven, None):
+        hints = {
+            gives: f": call it, as in {verb}(gives(), ...)",
+            7: "",
+            driven: "",
+            None: "",
+        }
+        for wrong, hint in hints.items():
             good = gives(1)
             with raising(TypeError) as caught:
                 yield from COMBINE[verb](good, wrong)
             assert str(caught.value) == (
                 f"{verb} wants green calls that are yet to be driven, as in"
-                f" {verb}(fetch('a'), fetch('b')); got {wrong!r}"
+                f" {verb}(fetch('a'), fetch('b')); got {wrong!r}{hint}"
             )
             with raising(StopIteration):
                 good.send(None)
