@@ -176,7 +176,7 @@ class Strike:
             self.struck = True
             if line is None:
                 starts = [number for start, number in dis.findlinestarts(code) if start <= offset]
-                line = starts[-1]
+                line = starts[-1] if starts else code.co_firstlineno  # 3.10 begins generators so
             self.where = f"{code.co_filename.rpartition('/')[2]}:{line} in {code.co_name}"
             if self._instructions:
                 self.where += f" at {offset}"

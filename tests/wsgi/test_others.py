@@ -166,9 +166,10 @@ def test_form_in_chunks_reaches_flask() -> None:
 
     app = flask.Flask("test")
 
-    @app.route("/", methods=["POST"])
     def form() -> Any:
         return flask.jsonify(flask.request.form)
+
+    app.add_url_rule("/", view_func=form, methods=["POST"])
 
     def client(port: int) -> Green[None]:
         kind = "Content-Type: application/x-www-form-urlencoded"
