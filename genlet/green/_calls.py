@@ -38,7 +38,8 @@ Ancillary = Tuple[int, int, bytes]
 """Level, type, data."""
 
 # This flag makes a call that would block fail, even if the socket has no timeout.
-DONTWAIT: int = getattr(real, "MSG_DONTWAIT", 0)
+# A plain number: "&" with the enumeration's own is a call of Python.
+DONTWAIT: int = int(getattr(real, "MSG_DONTWAIT", 0))
 AF_UNIX: Optional[int] = getattr(real, "AF_UNIX", None)
 
 

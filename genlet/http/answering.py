@@ -33,7 +33,7 @@ from ..kernel import (
 from .errors import BadRequest, BodyTooLarge, ClientGone, HTTPError, ResponseError
 from .framing import CHUNKED, Head, Refused, Verdict
 from .log import Exchange
-from .messages import Body, FileBody, Request, Response
+from .messages import FileBody, Request, Response
 from .service import Service
 from .wire import Mark, ServerWire
 from .writing import CONTINUE, REASONS, Writing
@@ -66,7 +66,7 @@ class Peer(Protocol):
 
     def receive(self, seconds: float) -> Green[None]: ...
 
-    def send(self, *parts: bytes) -> Green[None]: ...
+    def send(self, data: bytes) -> Green[None]: ...
 
     def send_file(self, body: FileBody, offset: int, count: int) -> Green[int]: ...
 
@@ -74,25 +74,18 @@ class Peer(Protocol):
 class Answering:
     """One request of a connection, and its answer."""
 
-    __slots__ = (
-        "_asked",
-        "_began",
-        "_body_size",
-        "_cause",
-        "_continued",
-        "_over",
-        "_peer",
-        "_read",
-        "_service",
-        "_spoiled",
-        "_status",
-        "_upgraded",
-        "_verdict",
-        "_waited",
-        "_writing",
-        "request",
-        "stopper",
-    )
+    # What most exchanges never change stands in the class.
+    _asked: bool = False  # something of the body was asked for
+    _continued: bool = False
+    _spoiled: bool = False  # nobody knows where the next request would begin
+    _upgraded: bool = False
+    _over: bool = False  # the connection is at the next request, or ends
+    _waited: float = 0.0  # seconds, for the body
+    _body_size: int = 0  # bytes of it so far
+    _writing: Optional[Writing] = None
+    _status: int = 0
+    _cause: str = ""  # why it ended early, for the log
+    _began: float = 0.0
 
     def __init__(self, peer: Peer, head: Head) -> None:
         service = peer.service
@@ -100,65 +93,58 @@ class Answering:
         self._peer: Peer = peer
         self._service: Service = service
         self._verdict: Verdict = verdict
-        self._asked: bool = False  # something of the body was asked for
-        self._continued: bool = False
         self._read: bool = verdict.length == 0  # the body was read to its end
-        self._spoiled: bool = False  # nobody knows where the next request would begin
-        self._upgraded: bool = False
-        self._over: bool = False  # the connection is at the next request, or ends
-        self._waited: float = 0.0  # seconds, for the body
-        self._body_size: int = 0  # bytes of it so far
-        self._writing: Optional[Writing] = None
-        self._status: int = 0
-        self._cause: str = ""  # why it ended early, for the log
-        self._began: float = service.clock() if service.log is not None else 0.0
-        self.stopper: Stopper = service.stopper
-        client, scheme, host = peer.address, peer.scheme, None
+        if service.log is not None:
+            self._began = service.clock()
+        client, scheme, host = peer.address, peer.scheme, verdict.host
         if verdict.forwarded:
-            client, scheme, host = service.trusted.origin(client, scheme, head.headers)
-        self.request: Request = Request(
-            head,
-            self,
-            Body(self, service.limits.body),
-            peer.stream,
-            scheme,
-            host or verdict.host,
-            client,
-        )
+            client, scheme, told = service.trusted.origin(client, scheme, head.headers)
+            host = told or host
+        self.request: Request = Request(head, self, peer.stream, scheme, host, client)
+
+    @property
+    def stopper(self) -> Stopper:
+        """Stops with the server."""
+        return self._service.stopper
+
+    @property
+    def body_limit(self) -> int:
+        """The most bytes of a body, unless the handler says otherwise."""
+        return self._service.limits.body
 
     @green
     def run(self) -> Green[bool]:
         """Answer the request; return whether another may follow."""
         service = self._service
-        service.counts()
+        if service.left is not None:
+            service.counts()
         whole = False
         fault: Optional[BaseException] = None
         try:
-            if service.timeouts.request is None and service.hangups is None:
-                whole = yield from self._answer()
-            else:
+            if service.bounds_requests:
                 whole = yield from self._answer_in_scope()
+            else:
+                whole = yield from self._answer()
         except BaseException as exc:
             self._cause = "client gone" if isinstance(exc, ClientGone) else "cancelled"
             fault = exc
         self._over = True
         writing = self._writing
-        if fault is not None or not (self._upgraded or (whole and writing is not None)):
+        if not (whole and writing is not None) and not (self._upgraded and fault is None):
             self._break_off()
         if service.log is not None:
             self._tell()
-        request = self.request
+        ended = self.request.ended
         # It knows this exchange: the two would wait for the garbage collector.
         del self.request
-        if request.ended is not None:
-            yield from request.ended()
-        del request
+        if ended is not None:
+            yield from ended()
         if fault is not None:
             try:
                 raise fault
             finally:
                 del fault  # or it and this frame hold each other
-        if self._upgraded or not whole or writing is None or not writing.keep:
+        if not whole or writing is None or not writing.keep or self._upgraded:
             return False
         return self._read or (yield from self._discard())
 
@@ -366,14 +352,13 @@ class Answering:
         """
         body = response.body
         if isinstance(body, bytes) and response.writes is None:
-            writing = self._begin(response, len(body))
-            data = b"" if writing.bare else body
-            if len(data) <= JOINED:
-                writing.piece(data)
-                yield from self._peer.send(writing.head + data)
+            size = len(body)
+            writing = self._begin(response, size)
+            if size <= JOINED:
+                yield from self._peer.send(writing.whole(body))
                 return
             yield from self._peer.send(writing.head)
-            yield from self.send_pieces(writing, data)
+            yield from self.send_pieces(writing, body)
             return
         try:
             writing = self._begin(response, body.count if isinstance(body, FileBody) else None)
@@ -396,21 +381,17 @@ class Answering:
     def _begin(self, response: Response, length: Optional[int]) -> Writing:
         """Return what writes *response*, whose body has *length* bytes if that is known."""
         verdict, service = self._verdict, self._service
-        writing = Writing(
+        status = self._status = response.status
+        keep = not (service.stopping or self._spoiled or response.close)
+        writing = self._writing = Writing(
             verdict.method,
             verdict.version,
-            verdict.keep_alive
-            and not service.stopping
-            and not self._spoiled
-            and not response.close
-            and (self._read or self._may_discard()),
-            response.status,
+            keep and verdict.keep_alive and (self._read or self._may_discard()),
+            status,
             response.fields,
             length,
             service.date(),
         )
-        self._writing = writing
-        self._status = response.status
         return writing
 
     @green
@@ -428,11 +409,13 @@ class Answering:
     def send_pieces(self, writing: Writing, data: bytes) -> Green[None]:
         """Send *data*, a part of the body, in pieces that have a timeout each."""
         if len(data) <= PIECE:
-            yield from self._peer.send(*writing.piece(data))
+            yield from self._peer.send(writing.piece(data))
+            return
+        if writing.bare:
             return
         view = memoryview(data)
         for at in range(0, len(data), PIECE):
-            yield from self._peer.send(*writing.piece(bytes(view[at : at + PIECE])))
+            yield from self._peer.send(writing.piece(bytes(view[at : at + PIECE])))
 
     # ---- the end ----
 

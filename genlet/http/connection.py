@@ -11,7 +11,7 @@ from ..kernel import GreenThread
 from .answering import Answering
 from .deadlines import Late
 from .errors import ClientGone
-from .framing import Head, Refused
+from .framing import Head, Refused, Verdict
 from .log import Exchange
 from .messages import FileBody
 from .service import Service
@@ -71,11 +71,30 @@ class Connection(Late):
         service.deadlines.add(self)
         try:
             head = yield from self._next_head(service.timeouts.first)
-            while head is not None and (yield from Answering(self, head).run()):
+            while head is not None:
+                if not (yield from Answering(self, head).run()):
+                    self._leave(head.verdict)
+                    break
                 wire.cycle()
                 head = yield from self._next_head(service.timeouts.idle)
         finally:
             service.deadlines.remove(self)
+
+    def _leave(self, verdict: Verdict) -> None:
+        """Close the stream at once, if nothing more can come behind the last request.
+
+        Closing with something unread resets a connection, and the answer may be lost.  A client that
+        said "close" sends nothing more (RFC 9112, section 9.6), so there is nothing to wait for.
+        Behind a body some send an empty line.
+        """
+        if verdict.keep_alive or verdict.length or verdict.upgrade or self.scheme != "http":
+            return
+        try:
+            if self.stream.closed or self.stream.peek():
+                return
+        except OSError:
+            return
+        self.stream.close()
 
     @green
     def refuse(self, status: int, reason: str) -> Green[None]:
@@ -102,10 +121,8 @@ class Connection(Late):
         try:
             while True:
                 event = wire.next()
-                if isinstance(event, Head):
-                    return event
                 if event is not Mark.NEED_DATA:
-                    return None
+                    return event if isinstance(event, Head) else None
                 if wire.begun:
                     if until is None:
                         until = service.clock() + service.timeouts.head
@@ -139,7 +156,10 @@ class Connection(Late):
             ClientGone: The connection was reset.
             TimeoutError: Nothing came.
         """
-        self.service.deadlines.bound(self, self.service.clock() + seconds)
+        service = self.service
+        late_at = self.late_at = service.clock() + seconds
+        if seconds < service.deadlines.longest:
+            service.deadlines.bound(self, late_at)
         try:
             data = yield from self.stream.receive(CHUNK)
         except TimeoutError:
@@ -151,17 +171,16 @@ class Connection(Late):
         self.wire.receive(data)
 
     @green
-    def send(self, *parts: bytes) -> Green[None]:
-        """Send *parts*, within the timeout.
+    def send(self, data: bytes) -> Green[None]:
+        """Send *data*, within the timeout.
 
         Raises:
-            ClientGone: The client does not take them.
+            ClientGone: The client does not take it.
         """
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
         if not data:
             return
         service = self.service
-        service.deadlines.bound(self, service.clock() + service.timeouts.send)
+        self.late_at = service.clock() + service.timeouts.send
         try:
             yield from self.stream.send_all(data)
         except OSError as exc:
@@ -177,7 +196,7 @@ class Connection(Late):
             ClientGone: The client does not take it.
         """
         service = self.service
-        service.deadlines.bound(self, service.clock() + service.timeouts.send)
+        self.late_at = service.clock() + service.timeouts.send
         try:
             return (yield from self.stream.send_file(body.file, offset, count))
         except OSError as exc:

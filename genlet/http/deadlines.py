@@ -60,11 +60,17 @@ class Late:
 
 
 class Deadlines:
-    """The connections of a server, and the greenthread that fails the waits of those that are late."""
+    """The connections of a server, and the greenthread that fails the waits of those that are late.
+
+    Attributes:
+        all: The connections.
+        longest: Seconds between two looks, at most.  A wait that may take as long, or longer, only
+            sets `Late.late_at`; a shorter one goes through `bound`.
+    """
 
     def __init__(self, timeouts: Timeouts) -> None:
         self.all: Dict[Late, None] = {}
-        self._longest: float = max(
+        self.longest: float = max(
             PAUSE, min(timeouts.first, timeouts.head, timeouts.idle, timeouts.body, timeouts.send)
         )
         self._begun: Event[None] = Event()
@@ -106,5 +112,5 @@ class Deadlines:
                     fail_wait(one.gt, TimeoutError("the peer was too slow"))
                 elif one.late_at < first:
                     first = one.late_at
-            pause = min(self._longest, max(PAUSE, first - now)) if self.all else None
+            pause = min(self.longest, max(PAUSE, first - now)) if self.all else None
             self._looks_at = inf if pause is None else now + pause

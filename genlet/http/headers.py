@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Headers", "HeadersLike"]
 
 Fields = List[Tuple[str, str]]
+RawFields = List[Tuple[bytes, bytes]]  # as a parser has split them
 
 
 class Headers:
@@ -54,6 +55,16 @@ class Headers:
         made._fields = fields
         made._index = None
         return made
+
+    @classmethod
+    def of_raw(cls, fields: RawFields) -> Self:
+        """Return headers with *fields*, whose values may still have blanks behind them."""
+        return cls.of(
+            [
+                (name.decode("latin-1"), value.rstrip(b" \t").decode("latin-1"))
+                for name, value in fields
+            ]
+        )
 
     def _values(self, name: str) -> Optional[List[str]]:
         index = self._index

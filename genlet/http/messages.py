@@ -102,7 +102,11 @@ class Reading(Protocol):
 class Exchanging(Reading, Protocol):
     """What a request asks of its connection."""
 
-    stopper: Stopper
+    @property
+    def stopper(self) -> Stopper: ...
+
+    @property
+    def body_limit(self) -> int: ...
 
     def upgrade(self, protocol: str, fields: Fields) -> Green[Stream]: ...
 
@@ -181,38 +185,29 @@ class Request:
         raw_path: The path, as it came.
         query: What follows the question mark, as it came.
         version: "1.0" or "1.1".
-        headers: Trailers are not among them, and forwarding headers only from trusted proxies.
         scheme: "http" or "https", by the connection or by a trusted proxy.
         host: What the client asked for, with a port if it named one.
-        peer: The address at the other end of the connection.
         client: The address of the client: the peer's, or what a trusted proxy says.
         stream: The connection.
-        body: What follows the head.
-        stopper: Stops with the server: what a handler does for ever, such as waiting for news, it does
-            within ``stopper.region()``.
-        upgrades: The protocols that the client offers to go on with; empty for none.
         state: For the handler and what is wrapped around it.
         ended: A green function that the handler may set.  It is called once when the exchange is over,
             whatever its end: the answer was sent, or broke off, or the handler was interrupted.
     """
 
     __slots__ = (
+        "_body",
         "_exchange",
-        "body",
+        "_head",
         "client",
         "ended",
-        "headers",
         "host",
         "method",
-        "peer",
         "query",
         "raw_path",
         "scheme",
         "state",
-        "stopper",
         "stream",
         "target",
-        "upgrades",
         "version",
     )
 
@@ -220,30 +215,57 @@ class Request:
         self,
         head: Head,
         exchange: Exchanging,
-        body: Body,
         stream: Stream,
         scheme: str,
         host: str,
         client: str,
     ) -> None:
         verdict = head.verdict
+        self._head: Head = head
         self._exchange: Exchanging = exchange
-        self.stopper: Stopper = exchange.stopper
-        self.upgrades: str = verdict.upgrade
+        self._body: Optional[Body] = None
         self.method: str = verdict.method
         self.target: str = verdict.target
         self.raw_path: bytes = verdict.raw_path
         self.query: str = verdict.query
         self.version: str = verdict.version
-        self.headers: Headers = head.headers
         self.scheme: str = scheme
         self.host: str = host
-        self.peer: Any = stream.peer
         self.client: str = client
         self.stream: Stream = stream
-        self.body: Body = body
         self.state: Dict[str, object] = {}
         self.ended: Optional[Callable[[], Green[object]]] = None
+
+    @property
+    def peer(self) -> Any:
+        """The address at the other end of the connection."""
+        return self.stream.peer
+
+    @property
+    def stopper(self) -> Stopper:
+        """Stops with the server.
+
+        What a handler does for ever, such as waiting for news, it does within ``stopper.region()``.
+        """
+        return self._exchange.stopper
+
+    @property
+    def upgrades(self) -> str:
+        """The protocols that the client offers to go on with; empty for none."""
+        return self._head.verdict.upgrade
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields: without trailers, and with forwarding headers only from trusted proxies."""
+        return self._head.headers
+
+    @property
+    def body(self) -> Body:
+        """What follows the head."""
+        body = self._body
+        if body is None:
+            body = self._body = Body(self._exchange, self._exchange.body_limit)
+        return body
 
     @property
     def path(self) -> str:
@@ -399,7 +421,9 @@ class Response:
         close: No other request may follow on this connection.
     """
 
-    __slots__ = ("body", "close", "fields", "status", "writes")
+    # What most answers do not change stands in the class.
+    close: bool = False
+    writes: Optional[Callable[[Writer], Green[None]]] = None
 
     def __init__(
         self,
@@ -409,7 +433,7 @@ class Response:
         *,
         content_type: Optional[str] = None,
     ) -> None:
-        self.fields: List[Tuple[str, str]] = list(pairs(headers))
+        self.fields: List[Tuple[str, str]] = [] if headers == () else list(pairs(headers))
         if isinstance(body, str):
             body = body.encode()
             if content_type is None:
@@ -420,8 +444,6 @@ class Response:
             self.fields.append(("Content-Type", content_type))
         self.body: Union[bytes, Source] = body
         self.status: int = status
-        self.writes: Optional[Callable[[Writer], Green[None]]] = None
-        self.close: bool = False
 
     @classmethod
     def json(

@@ -32,6 +32,8 @@ class Service:
         stopping: The server was stopped: no connection is kept.
         idle: The connections that wait for the first byte of a request, the longest idle first.
         live: How many connections there are.
+        left: How many requests are left until the server stops; None for any number.
+        bounds_requests: A handler is cancelled when it takes too long, or its client is gone.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Service:
         self.on_error: Optional[OnError] = on_error
         self.log: Optional[Log] = log
         self.hangups: Optional[Hangups] = hangups
+        self.bounds_requests: bool = hangups is not None or timeouts.request is not None
         self.stopper: Stopper = stopper or Stopper()
         self.deadlines: Deadlines = Deadlines(timeouts)
         self.idle: Dict[Late, None] = {}
@@ -70,7 +73,7 @@ class Service:
         self.stopping: bool = False
         self.clock: Callable[[], float] = get_scheduler().clock
         # Processes that were started together are not to end together.
-        self._left: Optional[int] = (
+        self.left: Optional[int] = (
             None if max_requests is None else max_requests + randint(0, max_requests // 10)
         )
         self._date: str = ""
@@ -88,9 +91,9 @@ class Service:
 
     def counts(self) -> None:
         """Count a request; the last one stops the server."""
-        if self._left is not None:
-            self._left -= 1
-            if self._left == 0:
+        if self.left is not None:
+            self.left -= 1
+            if self.left == 0:
                 self.stopper.stop("max_requests")
 
     @green

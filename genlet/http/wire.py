@@ -12,15 +12,17 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Callable, Literal, Optional, Protocol, Tuple, Union
+from functools import partial
+from typing import Callable, Literal, NoReturn, Optional, Protocol, Tuple, Union
 
 from .chunks import Chunks
 from .framing import CHUNKED, Head, Limits, Refused, judge, judge_part
-from .headers import Fields, Headers
+from .headers import Headers, RawFields
 
 __all__ = ["Mark", "Parser", "ServerWire", "new_parser"]
 
 LOGGED = 1024  # bytes of a line that was refused
+CR = 0x0D
 
 Choice = Literal["auto", "httptools", "h11"]
 
@@ -43,9 +45,9 @@ class Parser(Protocol):
     """
 
     complete: bool
-    trailers: Fields
+    trailers: RawFields
 
-    def head(self, raw: bytes, has_body: bool) -> Tuple[str, str, Fields]:
+    def head(self, raw: bytes, has_body: bool) -> Tuple[str, str, RawFields]:
         """Return the method, the target and the fields of a whole head.
 
         Raises:
@@ -102,23 +104,26 @@ class ServerWire:
     next one.
 
     Attributes:
+        begun: A part of a head is there, as the last `next` has found.
         limit: The most bytes of the present body; of each new message, that of the limits.
         trailers: The trailers of the present message, once it has ended.
     """
 
     __slots__ = (
         "_at",
+        "_chunked",
         "_chunks",
         "_data",
         "_ended",
         "_keep_alive",
         "_limits",
+        "_over",
         "_parser",
-        "_refused",
         "_remaining",
         "_scanned",
         "_skipped",
         "_state",
+        "begun",
         "limit",
         "trailers",
     )
@@ -130,12 +135,14 @@ class ServerWire:
         self._at: int = 0
         self._ended: bool = False
         self._state: Callable[[], Union[Head, bytes, Mark]] = self._in_head
-        self._refused: Optional[Tuple[int, str]] = None
+        self._over: bool = False  # the present message has ended
         self._keep_alive: bool = True
         self._scanned: int = 0  # bytes of an unfinished head that were looked through
         self._skipped: bool = False  # an empty line in front of the present message
         self._remaining: int = 0  # bytes of a body that is no chunked one
         self._chunks: Optional[Chunks] = None
+        self._chunked: bool = False  # the present message has trailers, or may have
+        self.begun: bool = False
         self.limit: int = limits.body
         self.trailers: Headers = Headers()
 
@@ -157,18 +164,11 @@ class ServerWire:
             Refused: What came is no message.  Every later call raises it too: nothing that follows
                 on this connection is looked at.
         """
-        if self._refused is not None:
-            raise Refused(*self._refused)
         try:
             return self._state()
         except Refused as exc:
-            self._refused = (exc.status, exc.reason)
+            self._state = partial(_refuse, exc.status, exc.reason)
             raise
-
-    @property
-    def begun(self) -> bool:
-        """Whether a part of a head is there."""
-        return self._state == self._in_head and self._at < len(self._data)
 
     @property
     def ended(self) -> bool:
@@ -183,21 +183,23 @@ class ServerWire:
 
     def cycle(self) -> None:
         """Go on to the next message, after END; if the last one was the last, `next` says CLOSED."""
-        if self._state != self._at_end:
+        if not self._over:
             raise RuntimeError("the message has not ended: take its events up to END first")
+        self._over = False
         self._state = self._in_head if self._keep_alive else self._closed
         self._skipped = False
-        self.limit = self._limits.body
-        if self.trailers:
+        if self._chunked:
+            self._chunked = False
             self.trailers = Headers()
 
     def trailing(self) -> bytes:
         """Return what was received and is not HTTP any more, after END; `next` says CLOSED then."""
-        if self._state != self._at_end:
+        if not self._over:
             raise RuntimeError("the message has not ended: take its events up to END first")
         rest = self._data[self._at :]
         self._data = b""
         self._at = 0
+        self._over = False
         self._state = self._closed
         return rest
 
@@ -205,28 +207,36 @@ class ServerWire:
 
     def _in_head(self) -> Union[Head, Mark]:
         data, at = self._data, self._at
-        if data[at : at + 1] == b"\r" and not self._skipped:
+        if at == len(data):
+            return Mark.CLOSED if self._ended else Mark.NEED_DATA
+        if data[at] == CR and not self._skipped:
             # One empty line in front is allowed: some clients end their bodies so.
             if data[at : at + 2] == b"\r" and not self._ended:
+                self.begun = True
                 return Mark.NEED_DATA
             if data[at : at + 2] != b"\r\n":
                 raise Refused(400, "the first byte begins no method")
             self._skipped = True
             at = self._at = at + 2
+            self.begun = False
+            if at == len(data):
+                return Mark.CLOSED if self._ended else Mark.NEED_DATA
         if at:
             data = self._data = data[at:]
             self._at = 0
-        if not data:
-            return Mark.CLOSED if self._ended else Mark.NEED_DATA
-        end = data.find(b"\r\n\r\n", max(0, self._scanned - 3))
+        scanned = self._scanned
+        end = data.find(b"\r\n\r\n", scanned - 3 if scanned > 3 else 0)
         if end < 0 or end + 4 > self._limits.head:
-            judge_part(data, self._scanned, self._limits)
+            judge_part(data, scanned, self._limits)
             if self._ended:
                 raise Refused(400, "the stream ended inside a head")
             self._scanned = len(data)
+            self.begun = True
             return Mark.NEED_DATA
-        self._scanned = 0
-        return self._head(data[: end + 4])
+        if scanned:
+            self._scanned = 0
+        self.begun = False
+        return self._head(data if end + 4 == len(data) else data[: end + 4])
 
     def _head(self, raw: bytes) -> Head:
         verdict = judge(raw, self._limits)
@@ -238,13 +248,16 @@ class ServerWire:
         self._keep_alive = verdict.keep_alive
         if length == 0:
             self._end()
-        elif length == CHUNKED:
+            return Head(verdict, fields)
+        self.limit = self._limits.body
+        if length == CHUNKED:
+            self._chunked = True
             self._chunks = Chunks(self._limits, verdict, len(raw))
             self._state = self._in_chunks
         else:
             self._remaining = length
             self._state = self._before_body
-        return Head(verdict, Headers.of(fields))
+        return Head(verdict, fields)
 
     def _before_body(self) -> Union[bytes, Mark]:
         if self._remaining > self.limit:
@@ -283,7 +296,7 @@ class ServerWire:
     def _end_chunks(self) -> None:
         self._chunks = None
         self._end()
-        self.trailers = Headers.of(self._parser.trailers)
+        self.trailers = Headers.of_raw(self._parser.trailers)
 
     def _taken(self, end: int) -> bytes:
         data, at = self._data, self._at
@@ -293,6 +306,7 @@ class ServerWire:
     def _end(self) -> None:
         if not self._parser.complete:
             raise Refused(400, "the end of the message can be read in two ways")
+        self._over = True
         self._state = self._at_end
 
     def _at_end(self) -> Mark:
@@ -300,3 +314,7 @@ class ServerWire:
 
     def _closed(self) -> Mark:
         return Mark.CLOSED
+
+
+def _refuse(status: int, reason: str) -> NoReturn:
+    raise Refused(status, reason)

@@ -7,7 +7,7 @@ from typing import List, Optional, Tuple, Union
 import h11
 
 from .framing import Refused
-from .headers import Fields
+from .headers import RawFields
 
 __all__ = ["H11Parser"]
 
@@ -23,9 +23,9 @@ class H11Parser:
     def __init__(self) -> None:
         self._connection: Optional[h11.Connection] = None
         self.complete: bool = False
-        self.trailers: Fields = []
+        self.trailers: RawFields = []
 
-    def head(self, raw: bytes, has_body: bool) -> Tuple[str, str, Fields]:
+    def head(self, raw: bytes, has_body: bool) -> Tuple[str, str, RawFields]:
         # One connection for each message: nothing of the last one can be left, and what was sent in
         # between need not be told to it.
         connection = self._connection = h11.Connection(h11.SERVER, UNBOUNDED)
@@ -43,7 +43,7 @@ class H11Parser:
         return (
             request.method.decode(),
             request.target.decode("latin-1"),
-            _decoded(request),
+            request.headers.raw_items(),
         )
 
     def feed(self, data: bytes) -> bytes:
@@ -59,19 +59,12 @@ class H11Parser:
                     pieces.append(event.data)
                 elif isinstance(event, h11.EndOfMessage):
                     self.complete = True
-                    self.trailers = _decoded(event)
+                    self.trailers = event.headers.raw_items()
                 else:
                     break
         except h11.RemoteProtocolError as exc:
             raise Refused(400, f"no body: {_why(exc)}") from None
         return b"".join(pieces)
-
-
-def _decoded(event: Union[h11.Request, h11.EndOfMessage]) -> Fields:
-    return [
-        (name.decode("latin-1"), value.decode("latin-1"))
-        for name, value in event.headers.raw_items()
-    ]
 
 
 def _why(exc: Exception) -> str:

@@ -7,7 +7,7 @@ from typing import List, Tuple
 import httptools
 
 from .framing import Refused
-from .headers import Fields
+from .headers import RawFields
 
 __all__ = ["HttptoolsParser"]
 
@@ -20,28 +20,28 @@ class HttptoolsParser:
     def __init__(self) -> None:
         self._parser: httptools.HttpRequestParser = httptools.HttpRequestParser(self)
         self._target: List[bytes] = []
-        self._fields: Fields = []
+        self._fields: RawFields = []
         self._pieces: List[bytes] = []
         self.complete: bool = False
-        self.trailers: Fields = []
+        self.trailers: RawFields = []
 
-    def head(self, raw: bytes, has_body: bool) -> Tuple[str, str, Fields]:
-        self._target = []
-        fields = self._fields = []
+    def head(self, raw: bytes, has_body: bool) -> Tuple[str, str, RawFields]:
+        parser = self._parser
+        pieces = self._target = []
+        fields: RawFields = []
+        self._fields = fields
         self.complete = False
-        self.trailers = []
         upgraded = False
         try:
-            self._parser.feed_data(raw)
+            parser.feed_data(raw)
         except httptools.HttpParserUpgrade:
             upgraded = True
         except httptools.HttpParserError as exc:
             raise Refused(400, f"no head: {exc}") from None
-        parser = self._parser
         method = parser.get_method().decode()
-        target = b"".join(self._target).decode("latin-1")
+        target = b"".join(pieces).decode("latin-1")
         # What is reported from now on are trailers: the headers are frozen.
-        self._fields = self.trailers
+        self._fields = self.trailers = []
         if upgraded:
             # It takes the message for ended, whatever its body.
             self._parser = httptools.HttpRequestParser(self)
@@ -49,17 +49,15 @@ class HttptoolsParser:
                 self._expect_body(fields)
         return method, target, fields
 
-    def _expect_body(self, fields: Fields) -> None:
+    def _expect_body(self, fields: RawFields) -> None:
         """Put the new parser where the old one should be: behind the head of a message with a body."""
         framing = [
-            f"{name}: {value}\r\n"
+            b"%b: %b\r\n" % (name, value)
             for name, value in fields
-            if name.lower() in ("content-length", "transfer-encoding")
+            if name.lower() in (b"content-length", b"transfer-encoding")
         ]
         self.complete = False
-        self._parser.feed_data(
-            f"POST / HTTP/1.1\r\nHost: a\r\n{''.join(framing)}\r\n".encode("latin-1")
-        )
+        self._parser.feed_data(b"POST / HTTP/1.1\r\nHost: a\r\n%b\r\n" % b"".join(framing))
         self._fields.clear()
 
     def feed(self, data: bytes) -> bytes:
@@ -80,7 +78,7 @@ class HttptoolsParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # It strips blanks in front of a value only.
-        self._fields.append((name.decode("latin-1"), value.rstrip(b" \t").decode("latin-1")))
+        self._fields.append((name, value))
 
     def on_body(self, body: bytes) -> None:
         self._pieces.append(body)

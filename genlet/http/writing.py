@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import Dict, List, Optional, Set, Tuple
+from typing import Dict, Optional, Set, Tuple
 
 from .errors import ResponseError
 from .headers import Fields
@@ -29,6 +29,12 @@ OURS = {"transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "
 
 STATUS_LINES: Dict[int, str] = {
     status: f"HTTP/1.1 {status} {reason}\r\n" for status, reason in REASONS.items()
+}
+# Of those whose answers have bodies and headers as most have them.
+PLAIN: Dict[int, str] = {
+    status: line
+    for status, line in STATUS_LINES.items()
+    if status >= 200 and status not in (204, 205, 304, 426)
 }
 
 # Names that were looked at and are good, in the case they were given in.  A handler has few; one that
@@ -52,7 +58,7 @@ class Writing:
         writing = Writing("GET", "1.1", True, 200, fields, None)
         send(writing.head)
         for piece in pieces:
-            send(*writing.piece(piece))
+            send(writing.piece(piece))
         send(writing.end())
 
     Args:
@@ -88,20 +94,16 @@ class Writing:
         date: str = "",
         protocol: str = "",
     ) -> None:
-        if not (200 <= status <= 599 or (status == 101 and protocol)):
-            raise ResponseError(f"the status of an answer is 200 to 599; got {status!r}")
-        if status == 426:
-            # The one answer in which a handler says what it would go on with.
-            protocol = ", ".join(value for name, value in fields if name.lower() == "upgrade")
-            fields = [field for field in fields if field[0].lower() != "upgrade"]
-        self.bare: bool = has_no_body(status, method)
-        self._chunked: bool = False
-        self.sent: int = 0
-        line = STATUS_LINES.get(status)
-        lines = [line or f"HTTP/1.1 {status} \r\n"]
-        told, dated = _checked(fields, lines)
+        plain = PLAIN.get(status)
+        line = plain
+        bodiless = method == "HEAD"
+        if line is None:
+            line, fields, protocol = _unusual(status, fields, protocol)
+            bodiless = has_no_body(status, method)
+        self.bare: bool = bodiless
+        lines, told, dated = _checked(fields)
         if told is not None:
-            if length is not None and length != told and not self.bare:
+            if length is not None and length != told and not bodiless:
                 raise ResponseError(f"Content-Length is {told}, and the body has {length} bytes")
             length = told
         if status == 205:
@@ -110,39 +112,38 @@ class Writing:
             length = 0
         # How many bytes of the body are still to come; None if nobody has told.
         self._length: Optional[int] = length
-        if status == 304:
-            if told is not None:
-                lines.append(f"Content-Length: {told}\r\n")
-        elif status != 204 and status != 101:
-            if length is not None:
-                # HEAD is told how long the body would be; what a stream would have, nobody knows.
-                lines.append(f"Content-Length: {length}\r\n")
-            elif version == "1.1":
-                self._chunked = not self.bare
-                lines.append("Transfer-Encoding: chunked\r\n")
-            elif not self.bare:
-                keep = False
+        self._chunked: bool = False
+        if plain is None and status in (101, 204, 304):
+            framing = f"Content-Length: {told}\r\n" if status == 304 and told is not None else ""
+        elif length is not None:
+            # HEAD is told how long the body would be; what a stream would have, nobody knows.
+            framing = f"Content-Length: {length}\r\n"
+        elif version == "1.1":
+            self._chunked = not bodiless
+            framing = "Transfer-Encoding: chunked\r\n"
+        else:
+            keep = keep and bodiless
+            framing = ""
         self.keep: bool = keep
-        if date and not dated:
-            lines.append(f"Date: {date}\r\n")
-        if protocol:
-            _check_value("Upgrade", protocol)
-            more = "" if keep else ", close"
-            lines.append(f"Connection: Upgrade{more}\r\nUpgrade: {protocol}\r\n")
-        elif not keep:
-            lines.append("Connection: close\r\n")
-        elif version == "1.0":
-            lines.append("Connection: keep-alive\r\n")
-        lines.append("\r\n")
-        self.head: bytes = "".join(lines).encode("latin-1")
+        self.sent: int = 0
+        day = f"Date: {date}\r\n" if date and not dated else ""
+        last = "" if keep and version == "1.1" and not protocol else _last(keep, version, protocol)
+        self.head: bytes = f"{line}{lines}{framing}{day}{last}\r\n".encode("latin-1")
 
     @property
     def ends_by_closing(self) -> bool:
         """Whether the client takes the end of the connection for that of the body."""
         return not self.bare and not self._chunked and self._length is None
 
-    def piece(self, data: bytes) -> Tuple[bytes, ...]:
-        """Return the bytes that carry *data*, in parts; nothing if the answer has no body.
+    def whole(self, body: bytes) -> bytes:
+        """Return the head and *body*, which is all of it and as long as this was told."""
+        if self.bare:
+            return self.head
+        self.sent = len(body)
+        return self.head + body
+
+    def piece(self, data: bytes) -> bytes:
+        """Return the bytes that carry *data*; none if the answer has no body.
 
         Raises:
             ResponseError: There is more than Content-Length told.  Nothing of this piece was
@@ -150,17 +151,17 @@ class Writing:
                 answer for a whole one.
         """
         if self.bare or not data:
-            return ()
+            return b""
         size = len(data)
         if self._chunked:
             self.sent += size
-            return (b"%x\r\n" % size, data, b"\r\n")
+            return b"%x\r\n%b\r\n" % (size, data)
         if self._length is not None and self.sent + size > self._length:
             raise ResponseError(
                 f"the body is longer than its Content-Length of {self._length} bytes"
             )
         self.sent += size
-        return (data,)
+        return data
 
     def end(self) -> bytes:
         """Return the bytes that end the body.
@@ -179,8 +180,31 @@ class Writing:
         return b""
 
 
-def _checked(fields: Fields, lines: List[str]) -> Tuple[Optional[int], bool]:
-    """Put the lines of *fields* into *lines*; return what Content-Length says, and if there is a Date."""
+def _unusual(status: int, fields: Fields, protocol: str) -> Tuple[str, Fields, str]:
+    """Return the status line, the fields and the value of Upgrade for a status that is not `PLAIN`."""
+    if not (200 <= status <= 599 or (status == 101 and protocol)):
+        raise ResponseError(f"the status of an answer is 200 to 599; got {status!r}")
+    if status == 426:
+        # The one answer in which a handler says what it would go on with.
+        protocol = ", ".join(value for name, value in fields if name.lower() == "upgrade")
+        fields = [field for field in fields if field[0].lower() != "upgrade"]
+    return STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n", fields, protocol
+
+
+def _last(keep: bool, version: str, protocol: str) -> str:
+    """Return the lines that say how the connection goes on."""
+    if protocol:
+        _check_value("Upgrade", protocol)
+        more = "" if keep else ", close"
+        return f"Connection: Upgrade{more}\r\nUpgrade: {protocol}\r\n"
+    if not keep:
+        return "Connection: close\r\n"
+    return "Connection: keep-alive\r\n" if version == "1.0" else ""
+
+
+def _checked(fields: Fields) -> Tuple[str, Optional[int], bool]:
+    """Return the lines of *fields*, what Content-Length says, and whether there is a Date."""
+    lines = ""
     told: Optional[int] = None
     dated = False
     for name, value in fields:
@@ -191,7 +215,7 @@ def _checked(fields: Fields, lines: List[str]) -> Tuple[Optional[int], bool]:
                 line = f"Content-Type: {value}\r\n"
                 if len(_types) < MOST_KNOWN and len(value) < MOST_KNOWN:
                     _types[value] = line
-            lines.append(line)
+            lines += line
             continue
         if name not in _known:
             lower = _check_name(name)
@@ -207,8 +231,8 @@ def _checked(fields: Fields, lines: List[str]) -> Tuple[Optional[int], bool]:
             elif len(_known) < MOST_KNOWN:
                 _known.add(name)
         _check_value(name, value)
-        lines.append(f"{name}: {value}\r\n")
-    return told, dated
+        lines += f"{name}: {value}\r\n"
+    return lines, told, dated
 
 
 def _check_name(name: str) -> str:

@@ -367,7 +367,8 @@ class Descriptor(Watched):
         hub, self.hub = self.hub, None
         if hub is None:
             for side in sides:
-                side.fail(closed(self.fd))
+                if side.gt is not NOBODY:
+                    side.fail(closed(self.fd))
             if here.scheduler is not None:
                 here.scheduler.hub.forget(self.fd)  # waits by number
             return
@@ -377,7 +378,8 @@ class Descriptor(Watched):
             hub.poller.unregister(self.fd)
         for side in sides:
             side.scheduler = None
-            side.fail(closed(self.fd))
+            if side.gt is not NOBODY:
+                side.fail(closed(self.fd))
         hub.count_closing(self.fd)
         super().close()
 

@@ -190,9 +190,8 @@ class Server:
     ) -> Green[None]:
         acceptor = Acceptor(listener.accept, listener)
         with listener:
-            while True:
-                stream: Optional[Stream] = None
-                with stopper.region():
+            with stopper.region():
+                while True:
                     if self._on_full is not None and self._slots.locked():
                         yield from checkpoint()  # let the last handler begin
                         if self._slots.locked():
@@ -200,26 +199,25 @@ class Server:
                     yield from self._slots.acquire()
                     self._slots.release()
                     stream = yield from _next(acceptor)
-                if stream is None or not (yield from self._slot_for(stream, stopper)):
-                    break
-                self._begin(stream, connections)
+                    if stream is None:
+                        break
+                    yield from self._take_slot(stream)
+                    self._begin(stream, connections)
             if not listener.closed:
-                yield from self._empty(listener, stopper, connections)
+                yield from self._empty(listener, connections)
 
     @green
-    def _slot_for(self, stream: Stream, stopper: Stopper) -> Green[bool]:
-        """Take a slot for *stream*; it is closed if the server is stopped before there is one."""
+    def _take_slot(self, stream: Stream) -> Green[None]:
+        """Take a slot for *stream*, which is closed if this is interrupted before there is one."""
         taken = False
         try:
-            with stopper.region():
-                taken = yield from self._slots.acquire()
+            taken = yield from self._slots.acquire()
         finally:
             if not taken:
                 stream.close()
-        return taken
 
     @green
-    def _empty(self, listener: Listener, stopper: Stopper, connections: TaskGroup) -> Green[None]:
+    def _empty(self, listener: Listener, connections: TaskGroup) -> Green[None]:
         """Take what is in the backlog, as far as there are slots: closing would reset it."""
         listener.socket.settimeout(0)
         while not self._slots.locked():
@@ -227,8 +225,8 @@ class Server:
                 stream = yield from listener.accept()
             except OSError:
                 break
-            if (yield from self._slot_for(stream, stopper)):
-                self._begin(stream, connections)
+            yield from self._take_slot(stream)
+            self._begin(stream, connections)
 
     # ---- a connection ----
 

@@ -532,9 +532,10 @@ class Stream(NextInLoop):
         What was sent is delivered, if the peer reads on and nothing that it sent is left unread; to
         be sure, and to say goodbye in TLS, `finish` it.
         """
-        self._refusal = CLOSED
-        self._data = b""
-        self._at = 0
+        if self._refusal is not CLOSED:
+            self._refusal = CLOSED
+            self._data = b""
+            self._at = 0
         self.socket.close()
 
     def __enter__(self) -> Self:

@@ -35,6 +35,9 @@ class Script:
         yield from ()
         return self.pieces.pop() if self.pieces else b""
 
+    def recv_nowait(self, _bufsize: int, /) -> bytes:
+        raise BlockingIOError
+
     def sendall(self, data: object, /) -> Green[None]:
         yield from ()
         assert isinstance(data, bytes)

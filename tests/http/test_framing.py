@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Tuple
+from typing import Callable, Dict, List, Tuple, Union
 
 import pytest
 
-from genlet.http.framing import METHODS, Limits
+from genlet.http.framing import METHODS, Limits, Refused, Verdict, judge, judge_any
 from genlet.http.wire import Choice
 
 from .wires import PARSERS, Event, events, new_wire
@@ -329,9 +329,66 @@ def test_framing_is_the_same_with_both_parsers(name: str) -> None:
 @both
 def test_framing_knows_what_the_parsers_know(choice: Choice) -> None:
     """Each method of the list is read, but for CONNECT."""
-    for method in METHODS - {"CONNECT"}:
-        found = seen(choice, [get(method=method.encode())])
+    for method in METHODS:
+        if method == b"CONNECT":
+            continue
+        found = seen(choice, [get(method=method)])
         assert [event[0] for event in found] == ["head", "end", "CLOSED"], method
+
+
+def judged(judging: Callable[[], Verdict]) -> Union[Verdict, int]:
+    try:
+        return judging()
+    except Refused as exc:
+        return exc.status
+
+
+def test_simple_head_is_judged_as_by_all_the_rules() -> None:
+    """The one match that most heads need gives the verdict of the rules, or leaves the head to them."""
+    lines = [
+        b"%s %s HTTP/1.%s" % (method, target, minor)
+        for method in (b"GET", b"QUERY", b"CONNECT", b"WHAT", b"get", b"M-SEARCH")
+        for target in (b"/", b"/a?b?c", b"//a", b"/#", b"*", b"/" + b"t" * 70)
+        for minor in (b"1", b"0")
+    ]
+    hosts = [
+        b"Host: a",
+        b"Host: a:80",
+        b"host: a",
+        b"Host:a",
+        b"Host: ",
+        b"Host: [::1]",
+        b"Host: a b",
+    ]
+    deciding = [
+        b"Connection",
+        b"Content-Length",
+        b"Expect",
+        b"Forwarded",
+        b"Host",
+        b"Transfer-Encoding",
+    ]
+    deciding += [b"Upgrade", b"X-Forwarded-For", b"X-Real-IP"]
+    fields = [b"", b"Accept: */*", b"Connections: close", b"Hosts: b", b"Bad Name: a"]
+    values = (
+        b"1",
+        b"close",
+        b"keep-alive",
+        b"Close",
+        b"close, upgrade",
+        b"100-continue",
+        b"chunked",
+    )
+    fields += [name + b": " + value for name in deciding for value in values]
+    fields += [name.lower() + b":close" for name in deciding]
+    fields += [b"Connection: close\r\nConnection: keep-alive", b"A: b\r\n" * 7 + b"A: b"]
+    for line in lines:
+        for host in hosts:
+            for field in fields:
+                raw = b"\r\n".join([line, host, *([field] if field else []), b"", b""])
+                count = raw.count(b"\r\n") - 2
+                expected = judged(lambda: judge_any(raw, count, LIMITS))  # noqa: B023  called at once
+                assert judged(lambda: judge(raw, LIMITS)) == expected, raw  # noqa: B023  called at once
 
 
 @both

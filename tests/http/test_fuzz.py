@@ -35,7 +35,7 @@ Message = Tuple[
     str, str, List[Tuple[str, str]], Optional[List[bytes]], bytes, List[Tuple[str, str]]
 ]
 MESSAGES = st.tuples(
-    st.sampled_from(sorted(METHODS - {"CONNECT"})),
+    st.sampled_from(sorted(set(METHODS.values()) - {"CONNECT"})),
     TARGETS,
     FIELDS,
     st.none() | st.lists(st.binary(min_size=1, max_size=40), max_size=4),  # chunks, or none

@@ -31,7 +31,7 @@ def writing(
 def sent(one: Writing, *pieces: bytes) -> bytes:
     parts = [one.head]
     for piece in pieces:
-        parts += one.piece(piece)
+        parts.append(one.piece(piece))
     return b"".join([*parts, one.end()])
 
 
@@ -118,7 +118,7 @@ def test_answer_205_has_no_content() -> None:
 def test_length_given_with_a_stream_is_checked_while_sending() -> None:
     """Too much is refused before it is sent, and too little at the end."""
     one = writing([("Content-Length", "5")])
-    assert one.piece(b"hel") == (b"hel",)
+    assert one.piece(b"hel") == b"hel"
     with pytest.raises(ResponseError, match="longer"):
         one.piece(b"lo!")
     with pytest.raises(ResponseError, match="after 3 of the 5"):
