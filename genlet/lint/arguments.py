@@ -22,7 +22,7 @@ BUILTIN = "builtins."
 WALKING = frozenset(
     {
         *("list", "tuple", "set", "frozenset", "sorted", "reversed", "dict", "enumerate", "zip"),
-        *("map", "filter", "sum", "min", "max", "any", "all"),
+        *("map", "filter", "sum", "min", "max", "any", "all", "next"),
     }
 )
 TAKING = frozenset(

@@ -51,6 +51,7 @@ RULES: Dict[type, List[Rule]] = _rules(
         (ast.BinOp, undriven.computed),
         (ast.FormattedValue, undriven.formatted),
         (ast.With, undriven.entered),
+        (ast.With, stalling.holds),
         (ast.Await, undriven.awaited),
         (ast.Call, arguments.passed),
         (ast.Call, stalling.blocks),

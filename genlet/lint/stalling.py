@@ -1,14 +1,14 @@
-"""Rules: calls in green functions that block every greenthread of the run, GL301 to GL306."""
+"""Rules: what blocks every greenthread of the run, in green functions, GL301 to GL306."""
 
 from __future__ import annotations
 
 import ast
-from typing import Dict, cast
+from typing import Dict, FrozenSet, cast
 
 from .answers import returned, shape_of
 from .blocking import blocking
-from .model import External, Module, Scope, Undriven
-from .place import Place, words
+from .model import External, Made, Module, Scope, Undriven
+from .place import Place, short, words
 from .syntax import last_name
 
 
@@ -43,6 +43,30 @@ def blocks(place: Place, node: ast.Call) -> None:
         if "'" not in instead
         else f"{words(node)} blocks every greenthread of the run: use {instead}",
     )
+
+
+# Of threads, by the full names of their classes.
+LOCKS: FrozenSet[str] = frozenset(
+    f"threading.{name}" for name in ("Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition")
+)
+
+
+def holds(place: Place, node: ast.With) -> None:
+    """GL305: a lock of threads is held across a wait, and whatever wants it meanwhile blocks."""
+    if not is_green(place.scope):
+        return
+    inside = {id(one) for statement in node.body for one in ast.walk(statement)}
+    if not any(id(one) in inside for one in place.scope.drives):
+        return
+    for item in node.items:
+        lock = place.shape(item.context_expr)
+        if isinstance(lock, Made) and lock.name in LOCKS:
+            place.report(
+                item.context_expr,
+                "GL305",
+                f"{short(item.context_expr)} is a lock of threads, and is held across a wait: another"
+                f" greenthread that wants it blocks the run for ever: use a lock of genlet",
+            )
 
 
 # By method: the index of the argument that is the timeout, or says whether to block.

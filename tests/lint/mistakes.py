@@ -454,7 +454,6 @@ MISTAKES: List[Mistake] = [
         "iterated",
         "iterated by next",
         "print(next(number(1)))",
-        unseen="it is how a generator is driven by hand",
     ),
     Mistake("returned", "returned call", "return number(1)", returns="Green[int]"),
     Mistake("returned", "returned marked call", "return marked(1)", returns="Green[int]"),

@@ -236,6 +236,7 @@ WRONG: List[Wrong] = [
     Wrong("GL104", "x = any(number(n) for n in range(3))"),
     Wrong("GL104", "x = all([number(n) for n in range(3)])"),
     # Iterated.
+    Wrong("GL105", "next(sleep(1))"),
     Wrong("GL105", "for byte in sock.recv(1):\n    pass"),
     Wrong("GL105", "x = list(pair())"),
     Wrong("GL105", "x = [n for n in pair()]"),
@@ -357,12 +358,15 @@ WRONG: List[Wrong] = [
     Wrong("GL305", "q = threads_queue.Queue()\nq.get()"),
     Wrong("GL305", "e = threading.Event()\ne.wait()"),
     Wrong("GL305", "t = threading.Thread()\nt.join()"),
+    Wrong("GL305", "guard = threading.Lock()\nwith guard:\n    yield from sleep(1)"),
+    Wrong("GL305", "with threading.Condition():\n    x = yield from number(1)"),
     Wrong("GL306", "select.select([], [], [])"),
 ]
 
 # Code that looks like it and is right; in a green function.
 RIGHT: List[str] = [
     "yield from sleep(1)",
+    "guard = threading.Lock()\nwith guard:\n    plain(1)\nyield from sleep(1)",
     "x = yield from number(1)",
     "_ = sleep(1)",
     "call = number(1)\nx = yield from call",
