@@ -795,10 +795,13 @@ def subprocess_cases() -> Iterator[Case]:
 
 
 def a_process(stack: ExitStack) -> Tuple[Any, Any]:
-    real, mine = real_subprocess.Popen(["true"]), subprocess.Popen(["true"])
+    """Return processes that run: one that has ended takes any signal."""
+    real, mine = real_subprocess.Popen(["sleep", "60"]), subprocess.Popen(["sleep", "60"])
     for process in (real, mine):
         # The green one has no wait that is no greenthread's.
-        stack.callback(getattr(process, "_process", process).wait)
+        system: Any = getattr(process, "_process", process)
+        stack.callback(system.wait)
+        stack.callback(system.kill)
     return real, mine
 
 
