@@ -637,7 +637,7 @@ def threading_cases() -> Iterator[Case]:
     yield method(kind("Timer", 1, bool), "cancel")
     yield method(kind("Timer", 1, bool), "join", 1, seconds=[0])
     for name in ("lock", "LockType", "RLock", "allocate_lock", "get_ident", "exit"):
-        if hasattr(_thread, name):
+        if hasattr(real_thread, name) and hasattr(_thread, name):
             yield Case(f"_thread.{name}", same(getattr(real_thread, name), getattr(_thread, name)))
     for name in ("active_count", "enumerate"):
         yield Case(name, same(getattr(real_threading, name), getattr(threading, name)))
