@@ -263,6 +263,28 @@ def test_a_file_whose_descriptor_is_gone_raises_and_does_not_end() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("behind", ["told", "behind its back"])
+def test_a_file_on_a_lent_number_that_is_a_strangers_by_now_tells_nobody(behind: str) -> None:
+    """Dropped or closed late, it must not end the waits of the next owner of the number."""
+
+    def main() -> Green[None]:
+        reading, writing = os.pipe()
+        file = io.BufferedReader(io.FileIO(reading, "rb", closefd=False))
+        (os if behind == "told" else real_os).close(reading)
+        one, other = real.socketpair()
+        assert one.fileno() == reading
+        with socket.socket(sock=one) as stranger, other:
+            receiver = genlet.spawn(stranger.recv, 10)
+            while receiver.waiting_on is None:
+                yield from genlet.sleep(0)
+            file.close()
+            other.send(b"its own")
+            assert (yield from receiver.wait()) == b"its own"
+        os.close(writing)
+
+    run(main)
+
+
 def test_a_file_that_is_only_read_is_closed_without_a_flush() -> None:
     """Also when the writing end is gone, and when it was never read."""
 
