@@ -380,7 +380,8 @@ def _well_formed(address: Tuple[Any, ...], family: int) -> bool:
     """Whether the standard library would look the host up; it refuses other forms before that."""
     if len(address) != 2 and (family == real.AF_INET or not 2 < len(address) < 5):
         return False
-    return all(hasattr(type(number), "__index__") for number in address[1:])
+    numbers: Tuple[object, ...] = address[1:]
+    return all(hasattr(number, "__index__") for number in numbers)
 
 
 @green
