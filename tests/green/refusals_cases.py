@@ -40,7 +40,7 @@ from genlet.green import (
     time,
 )
 from tests.green.certificates import certificates
-from tests.green.refusals import ENDLESS, Case, Odd, Twins, all_differences, same
+from tests.green.refusals import ENDLESS, FEW, Case, Odd, Twins, all_differences, same
 
 Making = Callable[[ExitStack], Tuple[Any, Any]]
 
@@ -969,8 +969,8 @@ def ssl_cases() -> Iterator[Case]:
         "settimeout": (1,),
         "dup": (),
     }.items():
-        yield method(secured, name, *args)
-    yield method(waiting_secured, "sendfile", real_io.BytesIO(b"x"), 0, 1)
+        yield method(secured, name, *args, values=FEW)
+    yield method(waiting_secured, "sendfile", real_io.BytesIO(b"x"), 0, 1, values=FEW)
     yield from bare(
         secured,
         "accept unwrap close detach fileno get_inheritable getblocking getpeername getsockname"
@@ -979,11 +979,17 @@ def ssl_cases() -> Iterator[Case]:
     )
     to = ("127.0.0.1", 9)
     for name in ("connect", "connect_ex", "bind"):
-        yield method(secured, name, to, more={0: ADDRESSES})
-    yield from methods(secured, listen=(1,), set_inheritable=(False,), setblocking=(False,))
-    yield method(secured, "getsockopt", real_socket.SOL_SOCKET, real_socket.SO_RCVBUF)
-    yield method(secured, "setsockopt", real_socket.SOL_SOCKET, real_socket.SO_RCVBUF, 4096)
-    yield method(secured, "makefile", "rb", -1)
+        yield method(secured, name, to, more={0: ADDRESSES}, values=FEW)
+    level = real_socket.SOL_SOCKET, real_socket.SO_RCVBUF
+    for name, args in {
+        "listen": (1,),
+        "set_inheritable": (False,),
+        "setblocking": (False,),
+        "getsockopt": level,
+        "setsockopt": (*level, 4096),
+        "makefile": ("rb", -1),
+    }.items():
+        yield method(secured, name, *args, values=FEW)
     yield Case("SSLSocket", same(real_ssl.SSLSocket, ssl.SSLSocket))
 
 
