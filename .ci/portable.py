@@ -10,8 +10,10 @@ failure.
 from __future__ import annotations
 
 import _thread
+import asyncio
 import collections
 import errno
+import inspect
 import os
 import re
 import signal
@@ -42,6 +44,7 @@ CALLS: Tuple[Tuple[str, Any, str], ...] = (
     ("pipes", os, "pipe"),
     ("signals", signal, "raise_signal"),
     ("signals", signal, "sigtimedwait"),
+    ("event loops", asyncio, "run"),
 )
 
 asked: Dict[str, None] = {}  # by the test that runs
@@ -55,6 +58,9 @@ def refusing(need: str, call: Callable[..., Any]) -> Callable[..., Any]:
         if GENLET / "kernel" in Path(sys._getframe(1).f_code.co_filename).parents:
             return call(*args, **kwargs)
         asked[need] = None
+        for arg in args:
+            if inspect.iscoroutine(arg):
+                arg.close()  # or its end complains that it was never awaited
         raise OSError(errno.ENOSYS, f"this platform has no {need}")
 
     return refused

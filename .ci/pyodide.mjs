@@ -13,7 +13,8 @@ for (const [name, root] of [["/site", site], ["/tree", tree]]) {
     python.FS.mount(python.FS.filesystems.NODEFS, { root }, name);
 }
 python.globals.set("options", python.toPy(options));
-process.exitCode = python.runPython(`
+try {
+    process.exitCode = python.runPython(`
 import os, sys
 os.chdir("/tree")
 sys.path[:0] = ["/tree", "/tree/.ci", "/site"]
@@ -21,3 +22,7 @@ sys.dont_write_bytecode = True
 import pytest
 int(pytest.main(["-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "portable", *options]))
 `);
+} catch (error) {
+    console.error(error.message); // and not Pyodide's own source, in which it was thrown
+    process.exitCode = 1;
+}

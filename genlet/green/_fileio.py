@@ -24,7 +24,7 @@ import select
 import stat
 import sys
 from io import UnsupportedOperation
-from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar, Union, cast
+from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple, TypeVar, Union, cast
 
 from .._compat import IS_PYPY
 from ..abc import Green, green
@@ -68,7 +68,7 @@ class FileIO(RawIOBase):
         ``io.FileIO``; eventlet ``greenio.GreenFileIO``.
     """
 
-    __slots__ = ("_credit", "_descriptor", "_file", "_reader", "_shared", "_writer")
+    __slots__ = ("_credit", "_descriptor", "_file", "_is", "_reader", "_shared", "_writer")
 
     def __init__(
         self,
@@ -85,6 +85,8 @@ class FileIO(RawIOBase):
         given = isinstance(file, int)
         still = is_still(fd)
         self._shared: bool = not still and given and (not closefd or fd <= 2 or os.isatty(fd))
+        # Of a shared descriptor: it may be closed behind this file, and its number another one's.
+        self._is: Optional[Tuple[int, int]] = identity_of(fd) if self._shared else None
         self._credit: int = BURST  # calls left until the next checkpoint
         self._reader: Optional[Direction] = None
         self._writer: Optional[Direction] = None
@@ -187,7 +189,9 @@ class FileIO(RawIOBase):
         if self._descriptor is not None:
             self._descriptor.close()
         elif self._shared and running() is not None:
-            notify_close(self._file.fileno())
+            fd = self._file.fileno()
+            if identity_of(fd) == self._is:
+                notify_close(fd)
         self._file.close()
 
     def _drop(self) -> None:
@@ -240,6 +244,15 @@ class FileIO(RawIOBase):
 
     def __repr__(self) -> str:
         return f"<green {self._file!r}>"
+
+
+def identity_of(fd: int) -> Optional[Tuple[int, int]]:
+    """Return what tells the file behind *fd* from others; None if there is none."""
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def is_still(fd: int) -> bool:

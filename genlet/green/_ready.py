@@ -14,7 +14,8 @@
 # not keep the loop spinning.
 #
 # A TLS socket may hold decrypted bytes that the system knows nothing of.  Every look adds these sockets
-# to what the system reports.
+# to what the system reports.  Bytes that another greenthread takes between two looks of the poller
+# come to be held without any event: the socket tells, and all that is in `gathering` looks again.
 #
 # Where no descriptor can stand for others (Windows), one greenthread waits for each, and takes the
 # place of a reader or writer there.
@@ -33,10 +34,12 @@ from ..hubs import notify_close
 from ..kernel import (
     check_seconds,
     checkpoint,
+    gathering,
     holders,
     holds_input,
     move_on_after,
     sleep,
+    tell_held,
     wait_fd,
 )
 from ..structured.combinators import race
@@ -92,10 +95,23 @@ def ready_within(
 def watch_one(fd: Union[int, HasFileno], look: Callable[[], Found]) -> Green[Found]:
     """Look whenever *fd*, which stands for others, is readable."""
     while True:
-        yield from wait_fd(fd, POLLIN)
+        yield from wait_in(fd)
         found = look()
         if any(found):
             return found
+
+
+@green
+def wait_in(fd: Union[int, HasFileno]) -> Green[None]:
+    """Wait until *fd*, which stands for others, is readable, or input of some descriptor is held."""
+    number = fd if isinstance(fd, int) else fd.fileno()
+    gathering[number] = gathering.get(number, 0) + 1
+    try:
+        yield from wait_fd(fd, POLLIN)
+    finally:
+        left = gathering.pop(number) - 1
+        if left:
+            gathering[number] = left
 
 
 @green
@@ -120,6 +136,12 @@ def held(masks: Masks) -> List[int]:
     if not holders:
         return []
     return [fd for fd, mask in masks.items() if mask & POLLIN and holds_input(fd)]
+
+
+def joined(fd: int) -> None:
+    """*fd* has become one of a set in which a greenthread may wait already."""
+    if holds_input(fd):
+        tell_held(fd)
 
 
 def with_held(found: Events, masks: Masks) -> Events:
@@ -161,7 +183,7 @@ if sys.platform == "linux":
                     pass  # a regular file: looked at before, and not ready in a way that is asked
             try:
                 while True:
-                    yield from wait_fd(epoll, POLLIN)
+                    yield from wait_in(epoll)
                     epoll.poll(0)
                     found = look()
                     if any(found):
@@ -195,7 +217,7 @@ elif sys.platform != "win32" and hasattr(system, "kqueue"):
             flags = system.KQ_EV_ADD | system.KQ_EV_CLEAR
             kqueue.control([system.kevent(fd, filter, flags) for fd, filter in filters], 0)
             while True:
-                yield from wait_fd(kqueue, POLLIN)
+                yield from wait_in(kqueue)
                 kqueue.control(None, len(filters), 0)
                 found = look()
                 if any(found):

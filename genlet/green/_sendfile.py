@@ -42,7 +42,8 @@ class SendFile(Calls):
                 or *count* is not positive.
 
         Source:
-            ``socket.sendfile``.
+            ``socket.sendfile``.  Differs: with *offset* 0 a file that is read begins at its first
+            byte too, wherever its position is, as one does that the system sends.
         """
         self._check_sendfile_params(file, offset, count)
         sent = yield from self._sendfile_use_sendfile(file, offset, count)
@@ -109,7 +110,7 @@ class SendFile(Calls):
         """Read the file and send it, block by block."""
         if self._timeout == 0:
             raise ValueError("non-blocking sockets are not supported")
-        if index(offset):
+        if index(offset) or (hasattr(file, "seekable") and file.seekable()):
             file.seek(offset)
         total = 0
         try:

@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import socket as real
+from operator import index
 from typing import TYPE_CHECKING, Any, Optional, Tuple, Union, cast, overload
 
 from ..abc import Green, Op, green
@@ -391,7 +392,7 @@ class socket(Connecting, SendFile):
         if buffering == 0 and not binary:
             raise ValueError("unbuffered streams must be binary")
         rights = "".join(right for right in "rw" if right in mode) or "r"
-        size = -1 if buffering is None or buffering < 0 else buffering
+        size = -1 if buffering is None or buffering < 0 else index(buffering)
         raw = SocketIO(self, rights)
         try:
             if binary:

@@ -111,7 +111,7 @@ class SSLSocket(TLSFacts):
         server_hostname: Optional[str],
         session: Optional[SSLSession],
     ) -> Self:
-        """Take over the descriptor of *sock*."""
+        """Take over the descriptor of *sock*, which no other greenthread may be using."""
         if sock.getsockopt(SOL_SOCKET, SO_TYPE) != SOCK_STREAM:
             raise NotImplementedError("only stream sockets are supported")
         if server_side:
@@ -124,6 +124,9 @@ class SSLSocket(TLSFacts):
         if server_hostname is not None:  # refused here: OpenSSL may be told later
             server_hostname = _encoded(server_hostname)
         ahead = b""
+        if isinstance(sock, socket):
+            sock._reader.claim()
+            sock._writer.claim()
         if isinstance(sock, SSLSocket):
             if sock._engine is not None:
                 raise NotImplementedError(
@@ -245,6 +248,7 @@ class SSLSocket(TLSFacts):
             timeout = None
         yield from engine.handshake(timeout)
         self._owes_handshake = False
+        self._tell_held()
 
     @green
     def connect(self, address: Address) -> Green[None]:
@@ -345,6 +349,7 @@ class SSLSocket(TLSFacts):
             return b""
         finally:
             self._receiver = NOBODY
+            self._tell_held()
 
     @green
     def recv_into(
@@ -381,6 +386,7 @@ class SSLSocket(TLSFacts):
             return 0
         finally:
             self._receiver = NOBODY
+            self._tell_held()
 
     @overload
     @green
@@ -431,6 +437,7 @@ class SSLSocket(TLSFacts):
             return b""
         finally:
             self._receiver = NOBODY
+            self._tell_held()
 
     def _claim_receiving(self) -> None:
         if self._receiver is not NOBODY:
@@ -479,6 +486,7 @@ class SSLSocket(TLSFacts):
                 return (yield from engine.send(view, self._timeout))
         finally:
             self._sender = NOBODY
+            self._tell_held()
 
     @green
     def write(self, data: Buffer) -> Green[int]:
@@ -516,6 +524,7 @@ class SSLSocket(TLSFacts):
                 yield from engine.send_all(view, self._timeout)
         finally:
             self._sender = NOBODY
+            self._tell_held()
 
     def _claim_sending(self) -> None:
         if self._sender is not NOBODY:

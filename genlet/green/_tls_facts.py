@@ -9,6 +9,7 @@ import sys
 from ssl import CHANNEL_BINDING_TYPES, SSLObject, SSLSession
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple, Union, overload
 
+from ..kernel import gathering, tell_held
 from ._socket import socket
 from ._tls import Engine
 
@@ -105,6 +106,16 @@ class TLSFacts(socket):
     def session_reused(self) -> Optional[bool]:
         """Source: ``ssl.SSLSocket.session_reused``."""
         return None if self._tls is None else self._tls.session_reused
+
+    def holds(self) -> bool:
+        """Whether something was received from the system and not by a call of `recv` or similar."""
+        raise NotImplementedError
+
+    def _tell_held(self) -> None:
+        """Wake the greenthreads that wait for the number of the descriptor, if something is held."""
+        descriptor = self._descriptor
+        if (gathering or descriptor.waits or descriptor.hub is None) and self.holds():
+            tell_held(descriptor.fd)
 
     def pending(self) -> int:
         """Return how many bytes can be received without waiting.

@@ -376,6 +376,14 @@ def _checked_name(host: Union[str, bytes, bytearray]) -> Union[str, bytes, bytea
     return host
 
 
+def _well_formed(address: Tuple[Any, ...], family: int) -> bool:
+    """Whether the standard library would look the host up; it refuses other forms before that."""
+    if len(address) != 2 and (family == real.AF_INET or not 2 < len(address) < 5):
+        return False
+    numbers: Tuple[object, ...] = address[1:]
+    return all(hasattr(number, "__index__") for number in numbers)
+
+
 @green
 def numeric_address(
     address: Tuple[Any, ...], family: int, deadline: Optional[float]
@@ -383,7 +391,8 @@ def numeric_address(
     """Return *address* with the name of its host replaced by a numeric address.
 
     Args:
-        family: The family of the socket; of other families than the internet's nothing is replaced.
+        family: The family of the socket.  Of other families than the internet's nothing is replaced,
+            and of tuples that are no address.
         deadline: On the run's clock; None waits forever.
 
     Raises:
@@ -391,7 +400,7 @@ def numeric_address(
         socket.gaierror: The name was not found.
         TypeError: No name can be so.
     """
-    if family not in (real.AF_INET, real.AF_INET6):
+    if family not in (real.AF_INET, real.AF_INET6) or not _well_formed(address, family):
         return address
     name = _checked_name(address[0])
     host = None

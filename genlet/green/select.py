@@ -226,12 +226,16 @@ if sys.platform == "linux":
         def register(self, fd: FileDescriptorLike, eventmask: int = _IN | _PRI | _OUT) -> None:
             """Source: ``epoll.register``."""
             self._epoll.register(fd, eventmask)
-            self._masks[_fileno(fd)] = eventmask
+            self._joined(_fileno(fd), eventmask)
 
         def modify(self, fd: FileDescriptorLike, eventmask: int) -> None:
             """Source: ``epoll.modify``."""
             self._epoll.modify(fd, eventmask)
-            self._masks[_fileno(fd)] = eventmask
+            self._joined(_fileno(fd), eventmask)
+
+        def _joined(self, fd: int, eventmask: int) -> None:
+            self._masks[fd] = eventmask
+            _ready.joined(fd)
 
         def unregister(self, fd: FileDescriptorLike) -> None:
             """Source: ``epoll.unregister``."""

@@ -200,6 +200,16 @@ class _WithDescriptor(_Mirrored):
             self._fd = -1
             super().close()
 
+    def register(self, fileobj: FileDescriptorLike, events: int, data: Any = None) -> SelectorKey:
+        key = super().register(fileobj, events, data)
+        _ready.joined(key.fd)
+        return key
+
+    def modify(self, fileobj: FileDescriptorLike, events: int, data: Any = None) -> SelectorKey:
+        key = super().modify(fileobj, events, data)
+        _ready.joined(key.fd)
+        return key
+
     def _wait(self) -> Green[Ready]:
         return _ready.watch_one(self._fd, self._look)
 

@@ -121,6 +121,9 @@ class SSLContext(real.SSLContext):
             sock: A stream socket, green or of the standard library.  It is connected, or will be
                 connected, or is a listener; then ``accept`` returns sockets that speak TLS.
 
+        Raises:
+            BusyResource: A greenthread receives or sends on *sock*.
+
         Source:
             ``ssl.SSLContext.wrap_socket``, which does the handshake.
         """

@@ -40,7 +40,16 @@ from .current import here
 from .delivery import fail_wait
 from .descriptor import Descriptor, Direction
 from .driver import Runner, run
-from .fdwait import check_open, closings_of, holders, holds_input, trampoline, wait_fd
+from .fdwait import (
+    check_open,
+    closings_of,
+    gathering,
+    holders,
+    holds_input,
+    tell_held,
+    trampoline,
+    wait_fd,
+)
 from .greenthread import AnyGreenThread, GreenThread, waiting
 from .group import Group
 from .guest import Guest
@@ -105,6 +114,7 @@ __all__ = [
     "fail_wait",
     "fault",
     "from_now_on",
+    "gathering",
     "get_scheduler",
     "getcurrent",
     "here",
@@ -117,6 +127,7 @@ __all__ = [
     "run",
     "shielded",
     "sleep",
+    "tell_held",
     "trampoline",
     "use_hub",
     "wait_fd",

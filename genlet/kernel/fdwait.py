@@ -41,6 +41,25 @@ def holds_input(fd: int) -> bool:
     return found is not None and found.holds()
 
 
+# Descriptors that stand for others, such as a poll object's: how many greenthreads wait in each.
+gathering: Dict[int, int] = {}
+
+
+def tell_held(fd: int) -> None:
+    """Wake the greenthreads of this run that wait until *fd* is readable, or look at it with others.
+
+    The system wakes them only if the input is still in the descriptor when the poller asks.  Call this
+    when input was taken from it and is still to be read.
+    """
+    kernel = here.scheduler
+    if kernel is None:
+        return
+    for number in (fd, *gathering):
+        entry = kernel.hub.table.get(number)
+        if entry is not None and entry.waits:
+            entry.event(POLLIN)
+
+
 class FdWait(Suspension):
     """Waits until the descriptor with a given number is ready.
 

@@ -10,7 +10,7 @@ import os
 import socket as real
 import stat
 import sys
-from typing import TYPE_CHECKING, Any, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, List, Optional, Tuple, Union, cast
 
 from .._counts import check_port
 from .._plain import NextInLoop
@@ -174,6 +174,7 @@ def listen(
 
     Raises:
         ValueError: *host* is a name.
+        TypeError: *host* is no text.
         TypeError, OverflowError: *port* is no int, or not from 0 to 65535.
         OSError: The port is taken, or the address is not one of this machine.
     """
@@ -191,7 +192,7 @@ def listen(
 def _addresses(host: Optional[str], port: int, family: int) -> List[Tuple[int, Any]]:
     """Return (family, address) of what *host* stands for, IPv4 last."""
     # Both by hand: a resolver may be set up to give only one of them.
-    figures = ["::1", "127.0.0.1"] if host == "localhost" else [host or None]
+    figures = ["::1", "127.0.0.1"] if host == "localhost" else [None if host == "" else host]
     found: List[Tuple[int, Any]] = []
     for figure in figures:
         try:
@@ -204,6 +205,8 @@ def _addresses(host: Optional[str], port: int, family: int) -> List[Tuple[int, A
                 real.AI_PASSIVE | real.AI_NUMERICHOST | real.AI_NUMERICSERV,
             )
         except real.gaierror as exc:
+            if exc.errno == getattr(real, "EAI_FAMILY", None):
+                raise OSError(errno.EAFNOSUPPORT, f"there is no such family: {family!r}") from None
             if len(figures) > 1:
                 continue  # not of the family that was asked for
             raise ValueError(
@@ -282,9 +285,12 @@ def listen_unix(path: Path, *, mode: Optional[int] = None, backlog: int = BACKLO
 
     Raises:
         OSError: EADDRINUSE: somebody listens there, or *path* is another kind of file.
+        TypeError, ValueError: *path* is no str or bytes, or has a NUL character behind the first one.
     """
     if sys.platform == "win32":
         raise OSError(errno.EAFNOSUPPORT, "Python has no Unix sockets on Windows")
+    if not isinstance(cast("object", path), (str, bytes)):
+        raise TypeError(f"the path of a Unix socket is a str or bytes; got {path!r}")
     abstract = path[:1] in ("\0", b"\0")
     if not abstract:
         _remove_stale(path)

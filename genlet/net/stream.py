@@ -459,6 +459,7 @@ class Stream(NextInLoop):
             RuntimeError: Bytes were received before and not read.  They came in plain text, from
                 anybody, and would pass for secured ones: a peer that sends so is to be hung up on.
             ssl.SSLError: The handshake failed; the connection is closed.
+            BusyResource: Another greenthread receives or sends; nothing has begun.
         """
         if self._data:
             raise RuntimeError(

@@ -10,7 +10,7 @@ import pytest
 import genlet
 from genlet.abc import Green
 from genlet.green import select, selectors, ssl
-from genlet.kernel import available_hubs
+from genlet.kernel import AnyGreenThread, available_hubs
 
 from .engines import engine as engine
 from .test_ssl import pair, read_exactly, run, shake, until
@@ -132,6 +132,60 @@ def test_a_wait_for_the_number_sees_what_comes_later() -> None:
             yield from client.sendall(b"x")
             yield from waiter.wait()
             assert (yield from server.recv(1)) == b"x"
+
+    run(main)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_another_greenthread_takes_in_part_wakes_those_who_look(way: str) -> None:
+    """The rest is held, though the system has nothing more to tell."""
+    look = WAYS[way]
+
+    def main() -> Green[None]:
+        with pair(tcp=True) as (client, server):
+            yield from shake(client, server)
+            server.settimeout(0)
+            with pytest.raises(ssl.SSLWantReadError):
+                yield from server.recv(1)
+            subject = server if way == "trampoline" else server.fileno()
+            looker = genlet.spawn(look, subject, 5)
+            yield from until(lambda: waits_for_a_descriptor(looker))
+            # Both without a turn of the loop, in which the poller would be asked.
+            yield from client.sendall(b"two")
+            assert server.recv_nowait(1) == b"t"
+            assert (yield from looker.wait())
+            assert server.recv_nowait(5) == b"wo"
+
+    run(main)
+
+
+def waits_for_a_descriptor(gt: AnyGreenThread) -> bool:
+    return "descriptor" in str(gt.waiting_on)
+
+
+@pytest.mark.parametrize("kind", ["epoll", "EpollSelector"])
+def test_a_socket_that_holds_input_wakes_the_set_that_it_joins(kind: str) -> None:
+    """Also when a greenthread waits in the set already."""
+    if sys.platform != "linux":
+        pytest.skip("what joins other sets counts from the next wait on")
+
+    def main() -> Green[None]:
+        with pair(tcp=True) as (client, server):
+            yield from shake(client, server)
+            yield from client.sendall(b"two")
+            yield from read_exactly(server, 1)
+            if kind == "epoll":
+                with select.epoll() as epoll:
+                    first = genlet.spawn(epoll.poll, 5)
+                    yield from until(lambda: waits_for_a_descriptor(first))
+                    epoll.register(server, select.EPOLLIN)
+                    assert (yield from first.wait()) == [(server.fileno(), select.EPOLLIN)]
+            else:
+                with selectors.EpollSelector() as selector:
+                    second = genlet.spawn(selector.select, 5)
+                    yield from until(lambda: waits_for_a_descriptor(second))
+                    key = selector.register(server, selectors.EVENT_READ)
+                    assert (yield from second.wait()) == [(key, selectors.EVENT_READ)]
 
     run(main)
 

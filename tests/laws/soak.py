@@ -1,12 +1,13 @@
 """Churn: connections opened, used, killed and closed at random, for as long as is asked for.
 
-    python3 -m tests.laws.soak --seconds 300 --seed 7
-    python3 -m tests.laws.soak --seconds 300 --tls
+    python3 -m tests.laws.soak --seconds 600 --seed 7
+    python3 -m tests.laws.soak --seconds 300 --only tls
 
-Connections over TCP and TLS, datagrams and child processes, with half-closes, resets, closes under a
-reader, and now and then no descriptor left.  What must hold is checked all the while: what is received
-is its receiver's own, a wait on a quiet descriptor does not end, and when all is over no descriptor,
-timer, greenthread, child process or entry of the hub's table is left.
+Connections over TCP and, every other time, TLS; datagrams and child processes; half-closes, resets,
+closes under a reader and in the turn in which it becomes ready, and now and then no descriptor left.
+What must hold is checked all the while: what is received is its receiver's own, a wait on a quiet
+descriptor does not end, and when all is over no descriptor, timer, greenthread, child process or entry
+of the hub's table is left.  The memory of the process may not grow.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import socket as real
 import time
 from contextlib import contextmanager
 from errno import EMFILE
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple
+from itertools import count
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Tuple
 
 import genlet
 from genlet.abc import Green
@@ -44,6 +46,7 @@ class Report(NamedTuple):
     datagrams: int
     processes: int
     shortages: int
+    strangers: int
 
 
 class Soak:
@@ -60,12 +63,12 @@ class Soak:
         self._served: Dict[GreenThread[None], None] = {}
         self._quiet: List[real.socket] = []
         self._connections = self._kills = self._closings = self._bytes = 0
-        self._datagrams = self._processes = self._shortages = 0
+        self._datagrams = self._processes = self._shortages = self._strangers = 0
 
     def _report(self) -> Report:
         return Report(
             *(self._connections, self._kills, self._closings, self._bytes),
-            *(self._datagrams, self._processes, self._shortages),
+            *(self._datagrams, self._processes, self._shortages, self._strangers),
         )
 
     def main(self, go_on: Callable[[Report], bool]) -> Green[Report]:
@@ -100,6 +103,7 @@ class Soak:
                 pass
         listener.close()
         post.close()
+        yield from genlet.sleep(0.01)  # for those that were told to end
         return self._report()
 
     def _disturb(self, victims: Dict[GreenThread[None], None]) -> None:
@@ -150,6 +154,8 @@ class Soak:
                 yield from self._child()
             elif what < 0.2:
                 yield from self._correspond(post)
+            elif what < 0.25:
+                yield from self._closed_in_the_turn()
             else:
                 yield from self._client(address)
         except OSError as exc:
@@ -230,6 +236,41 @@ class Soak:
             return
         assert data == b"", f"a reader of a closed socket got {data!r}"
 
+    def _closed_in_the_turn(self) -> Green[None]:
+        """Close a socket in the turn in which it becomes ready, and let the number be a stranger's.
+
+        Two greenthreads become ready together, a reader and the one that closes its socket; which of
+        them the poller reports first is left to it.
+        """
+        with half_green_pair() as (mine, peer), half_green_pair() as (bell, ringer):
+            reader = genlet.spawn(mine.recv, 1)
+            reader.link(unobserved)
+            closer = genlet.spawn(self._close_when_rung, bell, mine)
+            closer.link(unobserved)
+            yield from genlet.sleep(0)
+            try:
+                for sock in self._random.sample([peer, ringer], 2):
+                    sock.sendall(b"m")
+                for gt in (reader, closer):
+                    try:
+                        data = yield from gt.wait()
+                    except (*EXPECTED[:1], genlet.GreenletExit):
+                        continue
+                    assert data in (b"m", b""), f"received {data!r}, which is a stranger's"
+            finally:
+                reader.kill_soon()
+                closer.kill_soon()
+
+    def _close_when_rung(self, bell: green.socket, victim: green.socket) -> Green[bytes]:
+        yield from bell.recv(1)
+        victim.close()
+        self._strangers += 1
+        with half_green_pair() as (one, other):  # it has the number of the victim
+            other.sendall(b"s")
+            yield from genlet.sleep(0)
+            assert (yield from one.recv(10)) == b"s", "somebody has read what was a stranger's"
+        return b""
+
     def _by_number(self, sock: green.socket, mine: bytes) -> Green[None]:
         """Hand the descriptor to somebody who only knows its number."""
         timeout = sock.gettimeout()
@@ -261,6 +302,14 @@ class Soak:
 
 
 @contextmanager
+def half_green_pair() -> Iterator[Tuple[green.socket, real.socket]]:
+    """Make a connection with a green end and one of the standard library."""
+    one, other = real.socketpair()
+    with green.socket(sock=one) as mine, other:
+        yield mine, other
+
+
+@contextmanager
 def no_descriptors() -> Iterator[None]:
     """Let nobody open a descriptor."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -286,39 +335,49 @@ def soak(seed: int, go_on: Callable[[Report], bool]) -> Report:
 
     def main() -> Green[Report]:
         report = yield from Soak(seed).main(go_on)
-        scheduler = get_scheduler()
-        # A number that was waited for may stay, asleep, until it means something else.
-        table = scheduler.hub.table.values()
-        left = [entry for entry in table if isinstance(entry, Descriptor) or entry.waits]
-        assert left == [], f"descriptors still known: {[entry.fd for entry in left]}"
-        everybody = scheduler.everybody()
-        assert len(everybody) == 1, f"greenthreads still there: {everybody}"
+        check_nothing_is_left()
         return report
 
     return genlet.run(main)
+
+
+def check_nothing_is_left() -> None:
+    """Fail if the run knows more than the greenthread that calls this."""
+    scheduler = get_scheduler()
+    # A number that was waited for may stay, asleep, until it means something else.
+    table = scheduler.hub.table.values()
+    left = [entry for entry in table if isinstance(entry, Descriptor) or entry.waits]
+    assert left == [], f"descriptors still known: {[entry.fd for entry in left]}"
+    everybody = scheduler.everybody()
+    assert len(everybody) == 1, f"greenthreads still there: {everybody}"
+    assert not len(scheduler.timers), f"timers still set: {scheduler.timers.heap}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--tls", action="store_true", help="the churn of TLS instead")
+    parser.add_argument("--only", choices=("plain", "tls"), help="leave the other one out")
     options = parser.parse_args()
-    until = time.monotonic() + options.seconds
-    seed = options.seed
-    before = len(os.listdir("/proc/self/fd"))
-    while time.monotonic() < until:
-        end = min(until, time.monotonic() + 20)
-        if options.tls:
-            from tests.laws.test_soak_tls import soak_tls
+    from tests.laws.test_soak_tls import soak_tls  # which imports this module
 
-            report: object = soak_tls(seed, lambda end=end: time.monotonic() < end)  # type: ignore[misc]
-        else:
-            report = soak(seed, lambda _, end=end: time.monotonic() < end)  # type: ignore[misc]
+    churns: List[Callable[[int, Callable[..., bool]], object]] = [soak, soak_tls]
+    if options.only:
+        churns = [soak if options.only == "plain" else soak_tls]
+    until = time.monotonic() + options.seconds
+    before = len(os.listdir("/proc/self/fd"))
+    memory: List[int] = []
+    for number in count():
+        if time.monotonic() >= until:
+            break
+        end = min(until, time.monotonic() + 20)
+        seed = options.seed + number
+        report = churns[number % len(churns)](seed, lambda *_, end=end: time.monotonic() < end)
         assert len(os.listdir("/proc/self/fd")) == before, "descriptors are left open"
         check_no_children()
-        print(f"seed {seed}: {report}, {resident()} KiB", flush=True)
-        seed += 1
+        memory.append(resident())
+        print(f"seed {seed}: {report}, {memory[-1]} KiB", flush=True)
+    check_memory(memory)
 
 
 def check_no_children() -> None:
@@ -328,6 +387,17 @@ def check_no_children() -> None:
     except ChildProcessError:
         return
     raise AssertionError(f"a child process is left: {found}")
+
+
+def check_memory(found: List[int]) -> None:
+    """Fail if the memory of the process has grown after its first few rounds.
+
+    Args:
+        found: KiB after each round.
+    """
+    settled, rest = found[2:6], found[6:]
+    if rest:
+        assert max(rest) < 1.2 * max(settled), f"the memory has grown: {found}"
 
 
 def resident() -> int:
