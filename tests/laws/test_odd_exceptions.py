@@ -496,6 +496,7 @@ def silent(_gt: object, _exc: BaseException) -> None:
     """An excepthook that ignores errors which the test does not check."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ZOO)
 @pytest.mark.parametrize("scene", SCENES)
 def test_an_exception_comes_out_as_it_went_in_whatever_it_is(

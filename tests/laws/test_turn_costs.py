@@ -33,6 +33,7 @@ def growth(sleepers: str) -> Dict[str, float]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sleepers",
     [
