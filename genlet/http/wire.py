@@ -239,7 +239,7 @@ class ServerWire:
         if length == 0:
             self._end()
         elif length == CHUNKED:
-            self._chunks = Chunks(self._limits, verdict, len(raw))
+            self._chunks = Chunks(self._limits, verdict.fields, len(raw))
             self._state = self._in_chunks
         else:
             self._remaining = length
