@@ -26,7 +26,6 @@ INSTEAD: Dict[str, str] = {
     "processes": "use genlet.green.subprocess",
     "pool": "use genlet.GreenPool, or genlet.Pool for objects that are lent out",
     "support": "nothing of eventlet.support is needed",
-    "websocket": LATER,
     "backdoor": LATER,
     "db_pool": f"{LATER}: genlet.Pool(create=...) lends out connections; for a driver that blocks, {THREAD}",
     "asyncio": LATER,

@@ -33,7 +33,7 @@ from .headers import Fields, Headers, HeadersLike, pairs
 from .plans import MISSING, Missing, Options, Plan, Seconds, timeouts_of
 from .pool import Pool, Statistics
 from .replies import Reply, StreamedReply
-from .tunnels import Proxies, basic, open_way
+from .tunnels import Proxies, basic, default_context, open_way
 from .uploads import Outgoing, outgoing
 from .urls import URL, joined, parse, with_params
 
@@ -55,7 +55,6 @@ __all__ = ["Client", "Options", "get", "request"]
 REDIRECTS = (301, 302, 303, 307, 308)
 LIMITS = Limits(head=65536, fields=256, body=64 << 20)
 GOODBYE = 1.0  # seconds
-IGNORE_UNEXPECTED_EOF = 0x80  # of OpenSSL 3; Python 3.9 has no name for it
 
 
 class Client:
@@ -302,15 +301,7 @@ class Client:
 
     def _context(self) -> SSLContext:
         if self._tls is None:
-            from ..green.ssl import TLSVersion, create_default_context
-
-            context = create_default_context()
-            if context.minimum_version < TLSVersion.TLSv1_2:  # before Python 3.10
-                context.minimum_version = TLSVersion.TLSv1_2
-            # Python 3.9 takes an end that TLS has not announced for a goodbye.
-            context.options &= ~IGNORE_UNEXPECTED_EOF
-            context.set_alpn_protocols(["http/1.1"])
-            self._tls = context
+            self._tls = default_context()
         return self._tls
 
     # ---- the whole of a request ----

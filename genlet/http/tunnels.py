@@ -18,9 +18,10 @@ from .wire import Mark
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-__all__ = ["Proxies", "basic", "open_way"]
+__all__ = ["Proxies", "basic", "default_context", "open_way"]
 
 CHUNK = 65536
+IGNORE_UNEXPECTED_EOF = 0x80  # of OpenSSL 3; Python 3.9 has no name for it
 
 
 def basic(user: Tuple[str, str]) -> str:
@@ -32,6 +33,19 @@ def basic(user: Tuple[str, str]) -> str:
     if ":" in user[0]:
         raise RequestError("a user of Basic authentication has no colon")
     return "Basic " + b64encode(":".join(user).encode()).decode()
+
+
+def default_context() -> SSLContext:
+    """Return a context that verifies servers, and speaks HTTP/1.1 over TLS 1.2 and later."""
+    from ..green.ssl import TLSVersion, create_default_context
+
+    context = create_default_context()
+    if context.minimum_version < TLSVersion.TLSv1_2:  # before Python 3.10
+        context.minimum_version = TLSVersion.TLSv1_2
+    # Python 3.9 takes an end that TLS has not announced for a goodbye.
+    context.options &= ~IGNORE_UNEXPECTED_EOF
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 class Proxies:
