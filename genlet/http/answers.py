@@ -30,7 +30,7 @@ HEAD = re.compile(
 LINE = re.compile(rb"HTTP/1\.[01] [1-9][0-9][0-9](?: [\t -~\x80-\xff]*)?")
 # What frames the message and decides about the connection.
 DECIDING = re.compile(
-    rb"\r\n(content-length|transfer-encoding|connection|keep-alive):[\t ]*([^\r\n]*)",
+    rb"\r\n(content-length|transfer-encoding|content-encoding|connection|keep-alive):[\t ]*([^\r\n]*)",
     re.IGNORECASE,
 )
 SECONDS = re.compile(rb"timeout=([0-9]{1,9})", re.IGNORECASE)
@@ -43,9 +43,19 @@ class AnswerHead:
         length: Bytes of the body, CHUNKED or UNTIL_CLOSE.
         keep_alive: The connection can carry another request afterwards.
         keep: Seconds for which the server keeps the connection; None if it does not say.
+        coding: What was done to the body, the last coding last; empty for nothing.
     """
 
-    __slots__ = ("headers", "keep", "keep_alive", "length", "reason", "status", "version")
+    __slots__ = (
+        "coding",
+        "headers",
+        "keep",
+        "keep_alive",
+        "length",
+        "reason",
+        "status",
+        "version",
+    )
 
     def __init__(
         self,
@@ -56,6 +66,7 @@ class AnswerHead:
         length: int,
         keep_alive: bool,
         keep: Optional[int],
+        coding: str,
     ) -> None:
         self.status: int = status
         self.reason: str = reason
@@ -64,6 +75,7 @@ class AnswerHead:
         self.length: int = length
         self.keep_alive: bool = keep_alive
         self.keep: Optional[int] = keep
+        self.coding: str = coding
 
     def __repr__(self) -> str:
         return f"<AnswerHead {self.status}>"
@@ -223,6 +235,7 @@ class ClientWire:
         codings: List[bytes] = []
         tokens: List[bytes] = []
         keep: Optional[int] = None
+        coding = ""
         for name, value in DECIDING.findall(raw):
             name = name.lower()
             if name == b"content-length":
@@ -231,6 +244,8 @@ class ClientWire:
                 codings.append(value.strip(b" \t").lower())
             elif name == b"connection":
                 tokens += [one.strip(b" \t") for one in value.lower().split(b",")]
+            elif name == b"content-encoding":
+                coding += ("," if coding else "") + value.decode("latin-1")
             else:
                 told = SECONDS.search(value)
                 keep = None if told is None else int(told[1])
@@ -246,6 +261,7 @@ class ClientWire:
             length,
             keep_alive,
             keep,
+            coding,
         )
         if status < 200 and status != 101:
             self._interim -= 1

@@ -395,9 +395,8 @@ class Asking:
                 raise Lost("the server closed the connection", not wire.begun)
 
     def _decode(self) -> None:
-        coding = self.head.headers.get("Content-Encoding")
-        if coding:
-            self._decoders = decoder_for(coding)
+        if self.head.coding:
+            self._decoders = decoder_for(self.head.coding)
 
     @green
     def _read(self, limit: int, decompress: bool) -> Green[bytes]:

@@ -335,7 +335,7 @@ class Client:
     def _late(self, plan: Plan, total: float) -> ReplyTimeout:
         ask = plan.ask
         if ask is None or self._pool is None:
-            return ReplyTimeout(f"timed out after {total:g} seconds", plan.method, str(plan.url))
+            return ReplyTimeout(f"timed out after {total:g} seconds", plan.method, plan.url.text)
         if ask.phase == WAITING and plan.key is not None:
             why = self._pool.holders(plan.key)
             return ReplyTimeout(
@@ -359,7 +359,7 @@ class Client:
             asking = yield from self._exchange(plan, False)
             streaming = Streaming(self, asking)
             try:
-                method, url = plan.method, str(plan.url)
+                method, url = plan.method, plan.url.text
                 goes_on = self._goes_on(plan, asking.head)
                 if goes_on:
                     yield from streaming.discard(self._limits.discard)
@@ -407,7 +407,7 @@ class Client:
         if self._cookies is not None:
             from .cookies import cookie_for
 
-            cookie = cookie_for(self._cookies, str(url))
+            cookie = cookie_for(self._cookies, url.text)
             if cookie is not None:
                 more.append(("Cookie", cookie))
         head = written(
@@ -419,10 +419,10 @@ class Client:
             decompress=decompress,
             more=more,
         )
-        ask = plan.ask = Ask(plan.method, str(url), head.data, plan.body, plan.timeouts)
+        ask = plan.ask = Ask(plan.method, url.text, head.data, plan.body, plan.timeouts)
         ask.deadline = plan.deadline
         ask.expects = head.expects
-        key = plan.key = (*url.origin, "" if proxy is None else str(proxy))
+        key = plan.key = (*url.origin, "" if proxy is None else proxy.text)
         fresh = False
 
         def opened() -> Green[Link]:
@@ -440,7 +440,7 @@ class Client:
                 if self._cookies is not None:
                     from .cookies import keep_cookies
 
-                    keep_cookies(self._cookies, str(url), asking.head.headers)
+                    keep_cookies(self._cookies, url.text, asking.head.headers)
                 return asking
             except Lost as lost:
                 pool.drop(link)
@@ -480,17 +480,17 @@ class Client:
         phase = "following a redirect"
         if len(plan.history) >= plan.redirects:
             raise TooManyRedirects(
-                f"more than {plan.redirects} redirects", plan.method, str(plan.url), phase
+                f"more than {plan.redirects} redirects", plan.method, plan.url.text, phase
             )
         try:
             if len(places) > 1:
                 raise RequestError("there is more than one Location")
-            url = joined(plan.url, places[0])._replace(user=None)
+            url = joined(plan.url, places[0])
             if plan.url.scheme == "https" and url.scheme == "http":
                 raise RequestError("it leads from https to http")
         except RequestError as exc:
             raise RedirectRefused(
-                f"the redirect is refused: {exc}", plan.method, str(plan.url), phase
+                f"the redirect is refused: {exc}", plan.method, plan.url.text, phase
             ) from None
         method, fields, keeps = redirected(
             plan.method, head.status, plan.fields, url.origin == plan.url.origin
@@ -569,7 +569,7 @@ def _reply(plan: Plan, asking: Asking, body: bytes) -> Reply:
     head = asking.head
     return Reply(
         plan.method,
-        str(plan.url),
+        plan.url.text,
         head.status,
         head.reason,
         head.version,

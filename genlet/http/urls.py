@@ -9,7 +9,6 @@ from typing import (
     Iterable,
     List,
     Mapping,
-    NamedTuple,
     Optional,
     Sequence,
     Tuple,
@@ -47,42 +46,53 @@ ZONE = re.compile(r"[0-9A-Za-z._~-]+")
 KNOWN = 256  # URLs that are remembered
 
 
-class URL(NamedTuple):
+class URL:
     """A URL in its parts, all of them ASCII.
 
     Attributes:
         host: In lower case, without brackets; international names are encoded.
-        zone: Of an IPv6 address, such as "eth0"; empty for none.
         target: The path and the query.
         user: User and password, decoded; None for none.
+        address: What is connected to: the host with its zone, if it is an IPv6 address that has one.
+        origin: What keeps credentials and connections apart.
+        authority: The value of Host: without the zone, which means something on this machine only.
+        text: The URL without user, password and zone.
     """
 
-    scheme: str
-    host: str
-    zone: str
-    port: int
-    target: str
-    user: Optional[Tuple[str, str]]
+    __slots__ = (
+        "address",
+        "authority",
+        "host",
+        "origin",
+        "port",
+        "scheme",
+        "target",
+        "text",
+        "user",
+    )
 
-    @property
-    def origin(self) -> Origin:
-        """What keeps credentials apart; ``ws`` and ``http`` to one port are one."""
-        return self.scheme, self.host + (f"%{self.zone}" if self.zone else ""), self.port
-
-    @property
-    def address(self) -> str:
-        """What is connected to."""
-        return f"{self.host}%{self.zone}" if self.zone else self.host
-
-    @property
-    def authority(self) -> str:
-        """The value of Host: without the zone, which means something on this machine only."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+    def __init__(
+        self,
+        scheme: str,
+        host: str,
+        zone: str,
+        port: int,
+        target: str,
+        user: Optional[Tuple[str, str]],
+    ) -> None:
+        self.scheme: str = scheme
+        self.host: str = host
+        self.port: int = port
+        self.target: str = target
+        self.user: Optional[Tuple[str, str]] = user
+        self.address: str = f"{host}%{zone}" if zone else host
+        self.origin: Origin = (scheme, self.address, port)
+        shown = f"[{host}]" if ":" in host else host
+        self.authority: str = shown if port == PORTS[scheme] else f"{shown}:{port}"
+        self.text: str = f"{scheme}://{self.authority}{target}"
 
     def __str__(self) -> str:
-        """Return the URL without user, password and zone."""
-        return f"{self.scheme}://{self.authority}{self.target}"
+        return self.text
 
 
 @lru_cache(KNOWN)

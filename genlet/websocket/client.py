@@ -102,7 +102,7 @@ def connect(
         ours.append(("Authorization", basic(place.user)))
     head = written("GET", place, [*fields, *ours], Outgoing(b""), protocol="websocket")
     bounds = RequestTimeouts(open_timeout, None, None, None)
-    ask = Ask("GET", str(place), head.data, Outgoing(b""), bounds)
+    ask = Ask("GET", place.text, head.data, Outgoing(b""), bounds)
     ask.protocol = True
     ask.phase = CONNECTING
     way = Proxies(proxy).of(place)
