@@ -6,7 +6,7 @@ import pytest
 
 from tests.pages import programs, run_program
 
-PAGES = {"http": 6, "http-client": 3, "websocket": 2}
+PAGES = {"http": 6, "http-client": 4, "websocket": 2}
 PROGRAMS = [(page, at, text) for page in PAGES for at, text in enumerate(programs(page))]
 
 
