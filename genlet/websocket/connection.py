@@ -501,7 +501,10 @@ class WebSocket(NextInLoop):
                 yield from self._pull()
         if self.request is not None:
             # The server reads what still comes, and closes.
-            yield from self._stream.finish(self._timeouts[2])
+            try:
+                yield from self._stream.finish(self._timeouts[2])
+            except OSError:
+                pass  # it is gone already
         while not self._eof and not self._stream.closed and not self._reads:
             # A client lets the server close first, which then has no port that lingers.
             yield from self._pull()
