@@ -95,7 +95,6 @@ class URL:
         return self.text
 
 
-@lru_cache(KNOWN)
 def parse(text: str, schemes: Tuple[str, ...] = ("http", "https")) -> URL:
     """Return the parts of the URL *text*.
 
@@ -104,6 +103,11 @@ def parse(text: str, schemes: Tuple[str, ...] = ("http", "https")) -> URL:
     Raises:
         RequestError: It is no URL of one of *schemes*.  The error quotes nothing in front of an @.
     """
+    return _parsed(text, schemes)
+
+
+@lru_cache(KNOWN)
+def _parsed(text: str, schemes: Tuple[str, ...]) -> URL:
     if CONTROL.search(text):
         raise RequestError("the URL has a control character")
     found = SPLIT.fullmatch(text)

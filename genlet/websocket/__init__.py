@@ -6,18 +6,10 @@
 # server      a handler of genlet.http; client: connect
 # eventlet    WebSocketWSGI
 
-from importlib.util import find_spec
-
 from .client import UpgradeRefused, connect
 from .connection import ConnectionClosed, WebSocket
 from .eventlet import WebSocketWSGI
 from .server import accept, handler
-
-if find_spec("websockets") is None:
-    raise ImportError(
-        "genlet.websocket needs a library that makes frames: pip install 'genlet[websocket]'",
-        name="websockets",
-    )
 
 __all__ = [
     "ConnectionClosed",

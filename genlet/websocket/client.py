@@ -17,7 +17,7 @@ from ..http.urls import parse
 from ..kernel import move_on_after
 from .connection import WebSocket
 from .handshake import asked, judged
-from .library import frames
+from .library import check_library, frames
 from .server import MAX_SIZE, checked
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def connect(
         ConnectFailed, ReplyTimeout, ReplyBroken, ProtocolViolation: As `genlet.http.Client.request`.
         UpgradeRefused: The server answers with another status than 101.
     """
+    check_library()
     place = parse(url, ("ws", "wss"))
     timeouts = checked(ping_interval, ping_timeout, close_timeout)
     key, ours = asked(subprotocols, compression)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Callable, Collection, Optional, Sequence, Unio
 
 from ..abc import Green, green
 from .connection import WebSocket
+from .library import check_library
 from .server import accept, serve
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class WebSocketWSGI:
         origins: Optional[Collection[str]] = None,
         compression: bool = False,
     ) -> None:
+        check_library()
         self.handler: Callable[[WebSocket], Green[object]] = handler
         self.max_frame_length: int = max_frame_length
         self._protocols: Sequence[str] = supported_protocols

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, List, Optional, Protocol, Sequence, Tuple, cast
 
 __all__ = ["BINARY", "CLOSE", "CONT", "PING", "PONG", "TEXT", "Close", "Frame", "Frames"]
-__all__ += ["accept_key", "agreed", "compressing", "frames", "offer"]
+__all__ += ["accept_key", "agreed", "check_library", "compressing", "frames", "offer"]
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
@@ -71,13 +71,37 @@ class Frames(Protocol):
     def fail(self, code: int, reason: str = "") -> None: ...
 
 
+def _module(name: str) -> Any:
+    """Return a module of the library.
+
+    Raises:
+        ImportError: The library is not installed.
+    """
+    try:
+        return import_module(f"websockets.{name}")
+    except ModuleNotFoundError as exc:
+        raise ImportError(
+            "genlet.websocket needs a library that makes frames: pip install 'genlet[websocket]'",
+            name="websockets",
+        ) from exc
+
+
+def check_library() -> None:
+    """Find out early whether the library is there.
+
+    Raises:
+        ImportError: It is not installed.
+    """
+    _module("protocol")
+
+
 def frames(server: bool, max_size: Optional[int], extensions: Sequence[object]) -> Frames:
     """Return one side of a connection that is open already.
 
     Args:
         max_size: Bytes of a message, decompressed; None for any number.
     """
-    protocol = import_module("websockets.protocol")
+    protocol = _module("protocol")
     side = protocol.Side.SERVER if server else protocol.Side.CLIENT
     made = protocol.Protocol(side, max_size=max_size)
     made.extensions = list(extensions)
@@ -86,18 +110,18 @@ def frames(server: bool, max_size: Optional[int], extensions: Sequence[object]) 
 
 def accept_key(key: str) -> str:
     """Return the Sec-WebSocket-Accept for *key*."""
-    return cast("str", import_module("websockets.utils").accept_key(key))
+    return cast("str", _module("utils").accept_key(key))
 
 
 def offer() -> str:
     """Return the Sec-WebSocket-Extensions of a client that would compress."""
-    headers = import_module("websockets.headers")
+    headers = _module("headers")
     deflate = _client_factory()
     return cast("str", headers.build_extension([(deflate.name, deflate.get_request_params())]))
 
 
 def _client_factory() -> Any:
-    deflate = import_module("websockets.extensions.permessage_deflate")
+    deflate = _module("extensions.permessage_deflate")
     return deflate.ClientPerMessageDeflateFactory(
         client_max_window_bits=WINDOW,
         server_max_window_bits=WINDOW,
@@ -111,9 +135,9 @@ def compressing(offered: str) -> Tuple[str, List[object]]:
     Raises:
         ValueError: *offered* is no list of extensions.
     """
-    headers = import_module("websockets.headers")
-    negotiation = import_module("websockets.exceptions").NegotiationError
-    deflate = import_module("websockets.extensions.permessage_deflate")
+    headers = _module("headers")
+    negotiation = _module("exceptions").NegotiationError
+    deflate = _module("extensions.permessage_deflate")
     factory = deflate.ServerPerMessageDeflateFactory(
         server_max_window_bits=WINDOW,
         client_max_window_bits=WINDOW,
@@ -139,7 +163,7 @@ def agreed(answered: str, offered: bool) -> List[object]:
     Raises:
         ValueError: It agrees to what was not offered.
     """
-    negotiation = import_module("websockets.exceptions").NegotiationError
+    negotiation = _module("exceptions").NegotiationError
     found: List[object] = []
     for name, parameters in _parsed(answered):
         factory = _client_factory()
@@ -153,8 +177,8 @@ def agreed(answered: str, offered: bool) -> List[object]:
 
 
 def _parsed(text: str) -> List[Tuple[str, Parameters]]:
-    headers = import_module("websockets.headers")
-    invalid = import_module("websockets.exceptions").InvalidHandshake
+    headers = _module("headers")
+    invalid = _module("exceptions").InvalidHandshake
     try:
         return cast("List[Tuple[str, Parameters]]", headers.parse_extension(text)) if text else []
     except invalid:

@@ -9,7 +9,7 @@ from ..http import Request
 from ..kernel import check_grace, shielded
 from .connection import FAILED, GOING_AWAY, ConnectionClosed, WebSocket
 from .handshake import opened
-from .library import frames
+from .library import check_library, frames
 
 if TYPE_CHECKING:
     from ..http import Handler
@@ -96,7 +96,11 @@ def handler(
     Args:
         subprotocols, origins, compression, max_size, ping_interval, ping_timeout, close_timeout: As of
             `accept`.
+
+    Raises:
+        ImportError: The library `websockets` is not installed.
     """
+    check_library()
     checked(ping_interval, ping_timeout, close_timeout)
 
     @green

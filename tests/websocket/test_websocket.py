@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from typing import Any, List, Optional, Union
 
 import pytest
@@ -672,6 +673,14 @@ def test_eventlets_handler_runs_as_it_stands() -> None:
             yield from websocket.close()
 
     talking(checked, refused)
+
+
+def test_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the first use, with the command that helps; importing genlet.websocket needs nothing."""
+    monkeypatch.setitem(sys.modules, "websockets.protocol", None)
+    for use in (handler, WebSocketWSGI):
+        with pytest.raises(ImportError, match=r"genlet\[websocket\]"):
+            use(echo)
 
 
 @pytest.mark.slow

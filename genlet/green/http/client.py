@@ -16,6 +16,7 @@ from http.client import BadStatusLine as BadStatusLine
 from http.client import CannotSendHeader as CannotSendHeader
 from http.client import CannotSendRequest as CannotSendRequest
 from http.client import HTTPException as HTTPException
+from http.client import HTTPMessage as HTTPMessage
 from http.client import ImproperConnectionState as ImproperConnectionState
 from http.client import IncompleteRead as IncompleteRead
 from http.client import InvalidURL as InvalidURL
@@ -274,7 +275,9 @@ class HTTPConnection:
         source_address: Optional[Tuple[str, int]] = None,
         blocksize: int = SENDING,
     ) -> None:
-        self.host, self.port = self._split(host, port)
+        place = self._split(host, port)
+        self.host: str = place[0]
+        self.port: int = place[1]
         self.timeout: Optional[float] = timeout
         self.source_address: Optional[Tuple[str, int]] = source_address
         self.blocksize: int = blocksize
@@ -665,7 +668,7 @@ class HTTPSConnection(HTTPConnection):
         return secured
 
 
-__green__ = (
+__green__: Tuple[str, ...] = (
     "HTTPConnection.connect",
     "HTTPConnection.endheaders",
     "HTTPConnection.getresponse",
@@ -681,5 +684,4 @@ __omitted__: Dict[str, str] = {}
 
 if not TYPE_CHECKING:
     globals().update(HTTPStatus.__members__)  # as the standard library does
-    HTTPMessage = real.HTTPMessage
     __getattr__ = mirror(globals(), real)
