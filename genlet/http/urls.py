@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import (
+    Callable,
     Iterable,
     List,
     Mapping,
@@ -103,10 +104,9 @@ def parse(text: str, schemes: Tuple[str, ...] = ("http", "https")) -> URL:
     Raises:
         RequestError: It is no URL of one of *schemes*.  The error quotes nothing in front of an @.
     """
-    return _parsed(text, schemes)
+    return _known(text, schemes)
 
 
-@lru_cache(KNOWN)
 def _parsed(text: str, schemes: Tuple[str, ...]) -> URL:
     if CONTROL.search(text):
         raise RequestError("the URL has a control character")
@@ -129,6 +129,10 @@ def _parsed(text: str, schemes: Tuple[str, ...]) -> URL:
     except UnicodeEncodeError:
         raise RequestError("the URL has a character that is none") from None
     return URL(scheme, host, zone, port, path + query, user)
+
+
+# A client asks for the same URLs again and again.
+_known: Callable[[str, Tuple[str, ...]], URL] = lru_cache(KNOWN)(_parsed)
 
 
 def _place(text: str, scheme: str) -> Tuple[str, str, int]:

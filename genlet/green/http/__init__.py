@@ -3,5 +3,13 @@
 from __future__ import annotations
 
 from http import HTTPStatus as HTTPStatus
+from typing import TYPE_CHECKING
+
+from ..._absent import asked_by, missing
 
 __all__ = ["HTTPStatus"]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        raise missing(__name__, name, asked_by(1))
