@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from ssl import SSLEOFError
+import sys
 from typing import TYPE_CHECKING, List, NamedTuple, Optional, TypeVar, Union, cast
 
 from ..abc import Green, green
@@ -354,11 +354,11 @@ class Asking:
                 data = yield from self._receive_within(seconds)
         except ReplyTimeout:
             raise
-        except SSLEOFError:
+        except OSError as exc:
+            if not _is_cut_off(exc):
+                raise Lost(exc.strerror or str(exc), not wire.begun) from exc
             wire.cut_off = True
             data = b""
-        except OSError as exc:
-            raise Lost(exc.strerror or str(exc), not wire.begun) from exc
         wire.receive(data)
 
     @green
@@ -457,3 +457,9 @@ class Asking:
                 return b""
             decoder.give(more)
         return piece
+
+
+def _is_cut_off(exc: OSError) -> bool:
+    """Whether TLS was ended without a goodbye.  Its module is there if it was used."""
+    ssl = sys.modules.get("ssl")
+    return ssl is not None and isinstance(exc, ssl.SSLEOFError)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from ssl import SSLError
 from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
 
 from ..abc import Green, green
@@ -123,7 +122,7 @@ def open_way(
             stream = yield from stream.start_tls(
                 context(), server_hostname=url.host.rstrip(".") or url.host
             )
-    except (SSLError, OSError) as exc:
+    except OSError as exc:
         stream.close()
         if isinstance(exc, ConnectFailed):
             raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as real_json
 import os
-from secrets import token_hex
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -127,7 +126,7 @@ def outgoing(
 
 
 def _multipart(form: Optional[Params], files: Files) -> Outgoing:
-    boundary = token_hex(16)
+    boundary = os.urandom(16).hex()
     parts: List[Union[bytes, Source]] = []
     length: Optional[int] = 0
     for name, value in () if form is None else listed(form):
