@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import List, Sequence, Tuple
 
 from .harness import contest, counts, peers, report
-from .harness.jobs import JOBS, LIBRARIES, SERVERS, Job
+from .harness.jobs import JOBS, LIBRARIES, WEB, Job
 from .harness.peers import say
 from .harness.results import Results, digits
 from .harness.targets import verdicts
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 PLOTS = HERE / "plots"
 RESULTS = HERE / "results"
 
-EVERYBODY = tuple(dict.fromkeys([*LIBRARIES, *SERVERS]))
+EVERYBODY = tuple(dict.fromkeys([*LIBRARIES, *(name for names in WEB.values() for name in names)]))
 
 # So many take long: they are run once.
 MANY = 1_000_000

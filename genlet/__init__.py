@@ -4,8 +4,8 @@
 #
 #   door          cli/  __main__  <- all
 #   testing       testing/  <- ground watch kernel coordination runner crews green net
-#   servers       http/  wsgi/  prefork  gunicorn  <- ground kernel coordination runner crews green
-#                 net
+#   servers       http/  green/http/  wsgi/  websocket/  prefork  gunicorn  <- ground kernel
+#                 coordination runner crews green net
 #   net           net/  convenience  greenio  patcher  <- ground kernel coordination crews green
 #   green         green/  <- ground kernel coordination crews
 #   crews         greenpool  pools  dagpool  tpool/  <- ground kernel coordination

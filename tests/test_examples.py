@@ -210,3 +210,32 @@ def test_every_example_is_short_and_says_what_it_is() -> None:
         text = path.read_text("utf-8")
         assert len(text.splitlines()) < 60, path.name
         assert text.startswith('"""'), path.name
+
+
+def test_http_crawler_fetches_each_page_once(site: str) -> None:
+    """It keeps to its site, and says what every page was."""
+    printed = lines("http_crawler.py", site + "/")
+    sizes = {path: len(body) for path, body in SITE.items()}
+    expected = [f"{site}{path}: 200, {size} bytes" for path, size in sizes.items()]
+    assert sorted(printed) == sorted([*expected, f"{site}/missing: 404, 0 bytes"])
+
+
+def test_websocket_chat_tells_everybody() -> None:
+    """What one says, all see; the page is there."""
+    pytest.importorskip("websockets")
+    from genlet import Green, gather, run
+    from genlet.http import get
+    from genlet.websocket import connect
+
+    with serving("websocket_chat.py", "0") as port:
+
+        def main() -> Green[None]:
+            url = f"ws://127.0.0.1:{port}/chat"
+            with (yield from connect(url)) as one, (yield from connect(url)) as two:
+                yield from one.send("hello")
+                assert (yield from gather(one.recv(), two.recv())) == ("hello", "hello")
+                yield from gather(one.close(), two.close())
+            page = yield from get(f"http://127.0.0.1:{port}/")
+            assert "<title>Chat</title>" in page.text
+
+        run(main)

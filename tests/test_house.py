@@ -45,7 +45,7 @@ ROOMS: Dict[str, Tuple[str, str]] = {
     "green": ("green", "ground kernel coordination crews"),
     "net": ("net convenience greenio patcher", "ground kernel coordination crews green"),
     "servers": (
-        "http wsgi websocket asgi prefork gunicorn db db_pool backdoor",
+        "http green.http wsgi websocket asgi prefork gunicorn db db_pool backdoor",
         "ground kernel runner coordination debug crews hosts green net",
     ),
     "testing": ("testing", "ground watch kernel runner coordination crews green net"),

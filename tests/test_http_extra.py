@@ -49,9 +49,9 @@ def extra(name: str) -> List[str]:
 
 
 def test_server_is_all_that_a_server_needs() -> None:
-    """`genlet[server]` asks for what `genlet[http]` asks for, in the same words, and for websockets."""
+    """`genlet[server]` and `genlet[websocket]` ask for what `genlet[http]` asks for, and for websockets."""
     assert [one.split(">=")[0] for one in extra("http")] == ["h11", "httptools"]
-    assert extra("server") == [*extra("http"), "websockets>=15"]
+    assert extra("server") == extra("websocket") == [*extra("http"), "websockets>=15"]
 
 
 def test_extras_of_the_server_can_be_installed_on_every_python() -> None:

@@ -32,6 +32,33 @@ SERVERS: Mapping[str, Tuple[str, ...]] = MappingProxyType(
 )
 
 
+# The clients of HTTP, and the servers of WebSocket; the standard library's is in Python.
+CLIENTS: Mapping[str, Tuple[str, ...]] = MappingProxyType(
+    {
+        "genlet": ("httptools",),
+        "aiohttp": ("aiohttp",),
+        "stdlib": (),
+        "urllib3": ("urllib3",),
+        "requests": ("requests",),
+        "httpx": ("httpx",),
+    }
+)
+WEBSOCKETS: Mapping[str, Tuple[str, ...]] = MappingProxyType(
+    {
+        "genlet": ("httptools", "websockets"),
+        "websockets": ("websockets",),
+        "uvicorn": ("uvicorn", "httptools", "websockets"),
+        "aiohttp": ("aiohttp",),
+        "eventlet": ("eventlet",),
+    }
+)
+
+# Who competes at the jobs of these folders; at the others, LIBRARIES do.
+WEB: Mapping[str, Mapping[str, Tuple[str, ...]]] = MappingProxyType(
+    {"http": SERVERS, "client": CLIENTS, "websocket": WEBSOCKETS}
+)
+
+
 class Job(NamedTuple):
     """One job that every library does in its own way, in ``comparisons/<folder>/with_<library>.py``.
 
@@ -59,7 +86,7 @@ class Job(NamedTuple):
     @property
     def contestants(self) -> Sequence[str]:
         """The names of those that might compete, in the order of the tables."""
-        return tuple(SERVERS) if self.folder == "http" else LIBRARIES
+        return tuple(WEB.get(self.folder, LIBRARIES))
 
     def suits(self, library: str, size: int) -> bool:
         """Whether *library* can do it: the raw loop knows no TLS, and greenlets need 8 KB each.
@@ -139,4 +166,7 @@ JOBS: Tuple[Job, ...] = (
         load="idle"),
     Job("http", "how late an answer is at 50 % of capacity", "µs, p99", "server", (50,), (),
         {"share": 50}, "open"),
+    Job("client", "a GET on one of 16 kept connections", "CPU µs", "loop", (16_000,), (160,)),
+    Job("websocket", "a text comes back, on one of 64 WebSockets", "CPU µs", "loop", (50_000,),
+        (640,)),
 )  # fmt: skip

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Dict, List, NamedTuple
 
-from .jobs import SERVERS
+from .jobs import WEB
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WANTED = (
     "trio", "gevent", "eventlet", "uvloop", "curio", "exceptiongroup", "h11", "httptools",
     "uvicorn", "hypercorn", "aiohttp", "granian", "gunicorn", "waitress",
+    "httpx", "requests", "urllib3", "websockets",
 )  # fmt: skip
 
 
@@ -36,8 +37,8 @@ class Interpreter(NamedTuple):
 
     def has(self, library: str, folder: str = "") -> bool:
         """Whether *library* can do the job of *folder*; asyncio and the raw loop come with Python."""
-        if folder == "http":
-            return all(need in self.versions for need in SERVERS[library])
+        if folder in WEB:
+            return all(need in self.versions for need in WEB[folder][library])
         return library in ("genlet", "asyncio", "raw") or library in self.versions
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
-from .jobs import JOBS, LIBRARIES, SERVERS, Job
+from .jobs import JOBS, LIBRARIES, SERVERS, WEB, Job
 from .results import Results, digits
 from .targets import Verdict, across, verdicts
 
@@ -81,7 +81,7 @@ def markdown(results: Results) -> str:
     speed: List[str] = []
     late: List[str] = []
     for job in JOBS:
-        if job.folder == "http":
+        if job.folder in WEB:
             continue
         for size in sorted(map(int, results.samples.get(job.name, {}))):
             row = [cell(results, job, size, name) for name in present]
@@ -101,6 +101,11 @@ def markdown(results: Results) -> str:
         lines += ["", "How late the answers of an open loop are, µs: p50, p99, p99.9:", ""]
         lines += heading + late
     lines += servers(results)
+    for folder, sentence in (
+        ("client", "Clients of HTTP; those that block have one connection:"),
+        ("websocket", "Servers of WebSocket that send back what comes:"),
+    ):
+        lines += others(results, folder, sentence)
     if results.calls:
         lines += ["", "System calls an echo request, 100 connections of 64 bytes:", ""]
         lines += [
@@ -138,6 +143,25 @@ def servers(results: Results) -> List[str]:
             for job, size in jobs
         ]
         row += [per_second(results, job, size, name) for job, size in jobs if not special(job)]
+        if any(row):
+            lines.append(f"| {name} | {' | '.join(row)} |")
+    return lines
+
+
+def others(results: Results, folder: str, sentence: str) -> List[str]:
+    """Return the table of the contestants of *folder*, which are no libraries of green threads."""
+    jobs = [
+        (job, int(size))
+        for job in JOBS
+        if job.folder == folder
+        for size in results.samples.get(job.name, {})
+    ]
+    if not jobs:
+        return []
+    lines = ["", sentence, "", f"| | {' | '.join(title(job) for job, _ in jobs)} |"]
+    lines.append("|---|" + "---:|" * len(jobs))
+    for name in WEB[folder]:
+        row = [cell(results, job, size, name) for job, size in jobs]
         if any(row):
             lines.append(f"| {name} | {' | '.join(row)} |")
     return lines

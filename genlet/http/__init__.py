@@ -12,6 +12,10 @@
 #   proxies    which peers may say for whom they ask
 #   conditions   preconditions and ranges
 #   multipart  forms with files
+#   answers    answers out of bytes
+#   decoding   content codings of answers
+#   urls       URLs in their parts
+#   asked      requests into bytes
 #
 # On streams:
 #
@@ -25,22 +29,51 @@
 #   server      serve; running: run
 #   files       static files
 #   events      server-sent events
+#
+# The client:
+#
+#   failures   its errors
+#   uploads    bodies that are sent
+#   replies    answers, as callers see them
+#   asking     one exchange on one connection
+#   pool       the connections that are kept
+#   tunnels    the way to a server: proxies, TLS
+#   cookies    a jar of the standard library
+#   plans      what is asked for, and how far it is
+#   client     Client, get, request
 
 from importlib.util import find_spec
 
 from . import files, log
+from .asking import RequestTimeouts
+from .client import Client, get, request
 from .deadlines import Timeouts
 from .errors import BadRequest, BodyTooLarge, ClientGone, HTTPError, ResponseError
 from .events import Events, event_stream
+from .failures import (
+    ConnectFailed,
+    HTTPFailure,
+    ProtocolViolation,
+    RedirectRefused,
+    ReplyBroken,
+    ReplyTimeout,
+    ReplyTooLarge,
+    RequestError,
+    TooManyRedirects,
+)
 from .framing import Limits, Refused
 from .headers import Headers, HeadersLike
 from .log import AccessLog, Exchange
 from .messages import Body, FileBody, Request, Response, Source, Writer
 from .multipart import Multipart, Part
+from .plans import Options
+from .pool import Statistics
 from .proxies import TrustedProxies
+from .replies import Reply, StatusError, StreamedReply
 from .running import run
 from .server import serve
 from .service import Handler
+from .uploads import Upload
 
 if find_spec("httptools") is None and find_spec("h11") is None:
     raise ImportError(
@@ -52,28 +85,47 @@ __all__ = [
     "BadRequest",
     "Body",
     "BodyTooLarge",
+    "Client",
     "ClientGone",
+    "ConnectFailed",
     "Events",
     "Exchange",
     "FileBody",
     "HTTPError",
+    "HTTPFailure",
     "Handler",
     "Headers",
     "HeadersLike",
     "Limits",
     "Multipart",
+    "Options",
     "Part",
+    "ProtocolViolation",
+    "RedirectRefused",
     "Refused",
+    "Reply",
+    "ReplyBroken",
+    "ReplyTimeout",
+    "ReplyTooLarge",
     "Request",
+    "RequestError",
+    "RequestTimeouts",
     "Response",
     "ResponseError",
     "Source",
+    "Statistics",
+    "StatusError",
+    "StreamedReply",
     "Timeouts",
+    "TooManyRedirects",
     "TrustedProxies",
+    "Upload",
     "Writer",
     "event_stream",
     "files",
+    "get",
     "log",
+    "request",
     "run",
     "serve",
 ]

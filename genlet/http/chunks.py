@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .framing import FIELD, Limits, Refused, Verdict
+from .framing import FIELD, Limits, Refused
+from .headers import Fields
 
 __all__ = ["Chunks"]
 
@@ -29,23 +30,34 @@ SIZE_LINE, DATA, DATA_END, TRAILERS, DONE = range(5)
 class Chunks:
     """Follows the bytes of one chunked body.
 
+    Args:
+        fields: How many header fields the message has.
+        head: How many bytes its head has.
+
     Attributes:
-        done: The body and its trailers are over.
+        trailers: The trailers so far.
     """
 
-    __slots__ = ("_at_most", "_excess", "_fields", "_remaining", "_state", "_total")
+    __slots__ = ("_at_most", "_excess", "_fields", "_remaining", "_state", "_total", "trailers")
 
-    def __init__(self, limits: Limits, verdict: Verdict, head: int) -> None:
+    def __init__(self, limits: Limits, fields: int, head: int) -> None:
         self._state: int = SIZE_LINE
         self._remaining: int = 0  # bytes of the present chunk
         self._total: int = 0  # bytes of data announced so far
         self._excess: int = 0
         self._at_most: int = limits.head - head  # bytes left for trailers
-        self._fields: int = limits.fields - verdict.fields  # trailers left
+        self._fields: int = limits.fields - fields  # trailers left
+        self.trailers: Fields = []
 
     @property
     def done(self) -> bool:
+        """Whether the body and its trailers are over."""
         return self._state == DONE
+
+    @property
+    def in_data(self) -> bool:
+        """Whether the next part is data."""
+        return self._state == DATA
 
     def scan(self, data: bytes, at: int, limit: int) -> int:
         """Return the index up to which *data*, from *at* on, keeps the rules.
@@ -60,7 +72,7 @@ class Chunks:
         start = at
         try:
             while self._state != DONE:
-                after = self._step(data, at, limit)
+                after = self.step(data, at, limit)
                 if after == at:
                     break
                 at = after
@@ -69,8 +81,12 @@ class Chunks:
                 raise
         return at
 
-    def _step(self, data: bytes, at: int, limit: int) -> int:
-        """Return the index behind the next part; *at* if it is not there yet."""
+    def step(self, data: bytes, at: int, limit: int) -> int:
+        """Return the index behind the next part, a line or data; *at* if it is not there yet.
+
+        Raises:
+            Refused: It breaks a rule.
+        """
         state = self._state
         if state == DATA:
             taken = min(self._remaining, len(data) - at)
@@ -122,3 +138,5 @@ class Chunks:
             raise Refused(431, "more trailers than header fields may be")
         self._fields -= 1
         self._at_most -= len(line)
+        name, _, value = line.decode("latin-1").partition(":")
+        self.trailers.append((name, value.strip(" \t\r\n")))

@@ -252,7 +252,7 @@ class ServerWire:
         self.limit = self._limits.body
         if length == CHUNKED:
             self._chunked = True
-            self._chunks = Chunks(self._limits, verdict, len(raw))
+            self._chunks = Chunks(self._limits, verdict.fields, len(raw))
             self._state = self._in_chunks
         else:
             self._remaining = length

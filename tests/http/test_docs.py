@@ -1,4 +1,4 @@
-"""The page on HTTP: its programs run as they stand."""
+"""The pages on HTTP: their programs run as they stand."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import pytest
 
 from tests.pages import programs, run_program
 
-PROGRAMS = programs("http")
+PAGES = {"http": 6, "http-client": 4, "websocket": 2}
+PROGRAMS = [(page, at, text) for page in PAGES for at, text in enumerate(programs(page))]
 
 
-@pytest.mark.parametrize("number", range(len(PROGRAMS)))
-def test_program_of_the_page_runs(number: int) -> None:
+@pytest.mark.parametrize(("page", "number", "program"), PROGRAMS)
+def test_program_of_the_page_runs(page: str, number: int, program: str) -> None:
     """Each block is a program of its own; what it asserts holds."""
-    run_program("http", number, PROGRAMS[number])
+    if page == "websocket":
+        pytest.importorskip("websockets")
+    run_program(page, number, program)
 
 
-def test_page_has_programs() -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_page_has_programs(page: str) -> None:
     """The pattern that finds them does."""
-    assert len(PROGRAMS) >= 6
+    assert len(programs(page)) >= PAGES[page]
