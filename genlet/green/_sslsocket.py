@@ -40,7 +40,7 @@ from ._octets import MOST, octets, size_given
 from ._socket import socket
 from ._tls import Engine
 from ._tls_descriptor import DescriptorEngine, suits
-from ._tls_facts import TLSFacts
+from ._tls_facts import TLSFacts, encoded
 from ._tls_memory import MemoryEngine
 
 if TYPE_CHECKING:
@@ -55,13 +55,6 @@ def _forget(number: int, gone: object) -> None:
     """A socket with this descriptor is gone: *gone* was the reference to it."""
     if holders.get(number) is gone:
         del holders[number]
-
-
-def _encoded(hostname: Union[str, bytes]) -> str:
-    """Return the name of a server as OpenSSL takes it; refuses what the standard library refuses."""
-    if isinstance(hostname, str):
-        hostname = hostname.encode("idna")
-    return hostname.decode("ascii")
 
 
 class SSLSocket(TLSFacts):
@@ -122,7 +115,7 @@ class SSLSocket(TLSFacts):
         if context.check_hostname and not server_hostname:
             raise ValueError("check_hostname requires server_hostname")
         if server_hostname is not None:  # refused here: OpenSSL may be told later
-            server_hostname = _encoded(server_hostname)
+            server_hostname = encoded(server_hostname)
         ahead = b""
         if isinstance(sock, socket):
             sock._reader.claim()

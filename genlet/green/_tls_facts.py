@@ -16,7 +16,14 @@ from ._tls import Engine
 if TYPE_CHECKING:
     from typing_extensions import Literal
 
-__all__ = ["TLSFacts"]
+__all__ = ["TLSFacts", "encoded"]
+
+
+def encoded(hostname: Union[str, bytes]) -> str:
+    """Return the name of a server as OpenSSL takes it; refuses what the standard library refuses."""
+    if isinstance(hostname, str):
+        hostname = hostname.encode("idna")
+    return hostname.decode("ascii")
 
 
 class TLSFacts(socket):
