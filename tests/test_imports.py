@@ -13,7 +13,8 @@ import genlet
 
 # These need a package, or a module of the standard library, that may not be there.
 MAY_LACK = (
-    *("genlet.http", "genlet.gunicorn", "genlet.mypy_plugin", "genlet.green._dnspython"),
+    *("genlet.http", "genlet.websocket", "genlet.gunicorn", "genlet.mypy_plugin"),
+    "genlet.green._dnspython",
     "genlet.kernel.pollers.",
 )
 
