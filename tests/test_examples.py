@@ -214,6 +214,7 @@ def test_every_example_is_short_and_says_what_it_is() -> None:
 
 def test_http_crawler_fetches_each_page_once(site: str) -> None:
     """It keeps to its site, and says what every page was."""
+    pytest.importorskip("h11")
     printed = lines("http_crawler.py", site + "/")
     sizes = {path: len(body) for path, body in SITE.items()}
     expected = [f"{site}{path}: 200, {size} bytes" for path, size in sizes.items()]
@@ -222,6 +223,7 @@ def test_http_crawler_fetches_each_page_once(site: str) -> None:
 
 def test_websocket_chat_tells_everybody() -> None:
     """What one says, all see; the page is there."""
+    pytest.importorskip("h11")
     pytest.importorskip("websockets")
     from genlet import Green, gather, run
     from genlet.http import get
