@@ -15,7 +15,7 @@ def grandchild(name: str, seconds: float) -> Green[None]:
 def child(name: str, seconds: float) -> Green[None]:
     try:
         with TaskGroup() as group:
-            group.spawn(grandchild, f"{name}.1", seconds + 0.06)
+            group.spawn(grandchild, f"{name}.1", seconds + 0.4)
             group.spawn(grandchild, f"{name}.2", seconds)
             yield from group.join()
     finally:
@@ -26,8 +26,8 @@ def main() -> Green[None]:
     with move_on_after(0.03) as scope:
         try:
             with TaskGroup() as group:
-                group.spawn(child, "a", 0.06)
-                group.spawn(child, "b", 0.03)
+                group.spawn(child, "a", 0.4)
+                group.spawn(child, "b", 0.2)
                 yield from group.join()
         finally:
             print("the block has ended")

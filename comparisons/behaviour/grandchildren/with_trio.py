@@ -15,7 +15,7 @@ async def grandchild(name: str, seconds: float) -> None:
 async def child(name: str, seconds: float) -> None:
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(grandchild, f"{name}.1", seconds + 0.06)
+            nursery.start_soon(grandchild, f"{name}.1", seconds + 0.4)
             nursery.start_soon(grandchild, f"{name}.2", seconds)
     finally:
         print("child", name, "has ended")
@@ -25,8 +25,8 @@ async def main() -> None:
     with trio.move_on_after(0.03) as scope:
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(child, "a", 0.06)
-                nursery.start_soon(child, "b", 0.03)
+                nursery.start_soon(child, "a", 0.4)
+                nursery.start_soon(child, "b", 0.2)
         finally:
             print("the block has ended")
     print("caught:", scope.cancelled_caught)
