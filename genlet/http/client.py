@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Callable, List, Optional, Tuple, TypeVar, Union
 
 from .._counts import check_count
 from ..abc import Green, green
@@ -55,6 +55,8 @@ __all__ = ["Client", "Options", "get", "request"]
 REDIRECTS = (301, 302, 303, 307, 308)
 LIMITS = Limits(head=65536, fields=256, body=64 << 20)
 GOODBYE = 1.0  # seconds
+
+T = TypeVar("T")
 
 
 class Client:
@@ -154,7 +156,7 @@ class Client:
             ClosedResource: The client was closed.
             WrongThread: The client was used in another run before.
         """
-        return self._request(self._plan(method, url, **options))
+        return self._within_total(self._replied, self._plan(method, url, **options))
 
     @green
     def stream(self, method: str, url: str, **options: Unpack[Options]) -> Green[StreamedReply]:
@@ -169,37 +171,37 @@ class Client:
         Raises:
             RequestError, HTTPFailure, ClosedResource, WrongThread: As `request`.
         """
-        return self._stream(self._plan(method, url, **options))
+        return self._within_total(self._streamed, self._plan(method, url, **options))
 
     @green
     def get(self, url: str, **options: Unpack[Options]) -> Green[Reply]:
         """Ask for *url*; see `request`."""
-        return self._request(self._plan("GET", url, **options))
+        return self._within_total(self._replied, self._plan("GET", url, **options))
 
     @green
     def head(self, url: str, **options: Unpack[Options]) -> Green[Reply]:
         """Ask for the head of *url*; see `request`."""
-        return self._request(self._plan("HEAD", url, **options))
+        return self._within_total(self._replied, self._plan("HEAD", url, **options))
 
     @green
     def post(self, url: str, **options: Unpack[Options]) -> Green[Reply]:
         """Send to *url*; see `request`."""
-        return self._request(self._plan("POST", url, **options))
+        return self._within_total(self._replied, self._plan("POST", url, **options))
 
     @green
     def put(self, url: str, **options: Unpack[Options]) -> Green[Reply]:
         """Store at *url*; see `request`."""
-        return self._request(self._plan("PUT", url, **options))
+        return self._within_total(self._replied, self._plan("PUT", url, **options))
 
     @green
     def patch(self, url: str, **options: Unpack[Options]) -> Green[Reply]:
         """Change what is at *url*; see `request`."""
-        return self._request(self._plan("PATCH", url, **options))
+        return self._within_total(self._replied, self._plan("PATCH", url, **options))
 
     @green
     def delete(self, url: str, **options: Unpack[Options]) -> Green[Reply]:
         """Delete what is at *url*; see `request`."""
-        return self._request(self._plan("DELETE", url, **options))
+        return self._within_total(self._replied, self._plan("DELETE", url, **options))
 
     # ---- the end ----
 
@@ -307,27 +309,15 @@ class Client:
     # ---- the whole of a request ----
 
     @green
-    def _request(self, plan: Plan) -> Green[Reply]:
+    def _within_total(self, work: Callable[[Plan], Green[T]], plan: Plan) -> Green[T]:
+        """Return the result of ``work(plan)``, which comes within the total timeout."""
         try:
             total = plan.timeouts.total
             if total is None:
-                return (yield from self._replied(plan))
+                return (yield from work(plan))
             plan.deadline = get_scheduler().clock() + total
             with move_on_after(total):
-                return (yield from self._replied(plan))
-            raise self._late(plan, total)
-        finally:
-            plan.body.close()
-
-    @green
-    def _stream(self, plan: Plan) -> Green[StreamedReply]:
-        try:
-            total = plan.timeouts.total
-            if total is None:
-                return (yield from self._streamed(plan))
-            plan.deadline = get_scheduler().clock() + total
-            with move_on_after(total):
-                return (yield from self._streamed(plan))
+                return (yield from work(plan))
             raise self._late(plan, total)
         finally:
             plan.body.close()

@@ -157,9 +157,10 @@ class Connection(Late):
             TimeoutError: Nothing came.
         """
         service = self.service
-        late_at = self.late_at = service.clock() + seconds
         if seconds < service.deadlines.longest:
-            service.deadlines.bound(self, late_at)
+            service.deadlines.bound(self, service.clock() + seconds)
+        else:
+            self.late_at = service.clock() + seconds
         try:
             data = yield from self.stream.receive(CHUNK)
         except TimeoutError:

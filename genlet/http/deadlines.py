@@ -1,7 +1,7 @@
 """Peers that are late: one greenthread looks after all connections of a server."""
 
 # A scope around each wait would cost more than the rest of a small request.  So a wait for the peer
-# costs a call and a store: when it will be late, and that it is over.  The greenthread here looks
+# costs two stores: when it will be late, and that it is over; a short one costs a call more.  The greenthread here looks
 # through the connections when the first of them may be late, and not more than once a second.  It
 # looks again after the shortest of the timeouts at the latest.  A wait that is shorter than that, such
 # as the rest of one, makes it look sooner.  So no wait is late by more than a second.

@@ -1,4 +1,4 @@
-"""The connections of a client: which are kept, how many there may be, and who waits for one."""
+"""The connections of a client: which are kept, how many there may be, and the queue for them."""
 
 # A place is the right to have one connection.  A connection has its place from before it is opened
 # until it is closed, idle or busy.  `release` and `drop` give on to those who wait, in their order,

@@ -346,7 +346,7 @@ class WebSocket(NextInLoop):
     def _push(self) -> Green[None]:
         """Send what there is to send; the caller holds the lock."""
         while True:
-            # An empty piece asks for the end of the stream, which whoever owns it brings about.
+            # An empty piece asks for the end of the stream, which its owner brings about.
             data = b"".join(self._frames.data_to_send())
             self._owed = 0
             if not data:

@@ -389,7 +389,7 @@ def test_program_that_does_not_receive_slows_the_peer_down() -> None:
 
 
 def test_ping_is_answered_and_timed() -> None:
-    """Whoever reads; several at a time too, with a reader beside them."""
+    """With any reader; several at a time too, with a reader beside them."""
 
     def client(url: str) -> Green[None]:
         with (yield from connect(url)) as websocket:
@@ -454,7 +454,7 @@ def test_program_that_only_sends_answers_pings_and_sees_the_close() -> None:
 
 
 def test_close_goes_both_ways() -> None:
-    """Code and reason reach the other side, whoever begins; later calls raise or do nothing."""
+    """Code and reason reach the other side, from either one; later calls raise or do nothing."""
     ends: List[object] = []
 
     def either(websocket: WebSocket) -> Green[None]:
